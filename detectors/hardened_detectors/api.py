@@ -1,0 +1,64 @@
+"""What a detector is: text in, findings out.
+
+A detector is pure. It knows nothing of policies, actions, telemetry or providers, keeps no state between texts, and never
+puts matched text into anything it returns or raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a detector saw in a text; never the matched text itself.
+
+    `start` and `end` are offsets in characters of the original text, `end` exclusive. `score` is between 0 and 1.
+    """
+
+    detector: str
+    category: str
+    start: int
+    end: int
+    score: float = 1.0
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds things in a text that is complete."""
+
+    @property
+    def name(self) -> str:
+        """The name under which policies and telemetry know this detector, for example `secrets`."""
+        ...
+
+    def detect(self, text: str) -> Sequence[Finding]:
+        """All findings in `text`, in any order; they may overlap."""
+        ...
+
+
+@runtime_checkable
+class IncrementalDetector(Detector, Protocol):
+    """A detector that can also decide about a text while it still grows, as a streamed answer does.
+
+    The stream guard relies on two promises (tested by properties over random cuts):
+
+    * What stands before the open position is decided. Let `i = open_from(text, s)`. Then for every continuation `w`, the
+      findings of `detect(text + w)` that start in `[s, i)` are those of `detect(text)` that start there.
+    * A decision looks back at most `look_behind` characters: for every `k`, the findings of `detect(text[k:])` that start
+      at least `look_behind` characters in are those of `detect(text)` that start there, shifted by `k`.
+    """
+
+    @property
+    def look_behind(self) -> int:
+        """How many characters before a finding's start can decide whether it is one."""
+        ...
+
+    def open_from(self, text: str, start: int) -> int:
+        """The leftmost position at or after `start` where a finding could still begin or change, else `len(text)`.
+
+        A finding that starts there is not decided by `text` alone: some continuation would start, extend or cancel it.
+        """
+        ...

@@ -1,0 +1,281 @@
+"""The words between a seam and whoever handles its calls.
+
+A seam turns one call of a provider SDK into a `Call` and hands it to a handler. The handler answers with a `Flow`: a
+generator that yields effects and receives their results, so that one implementation serves sync and async callers. It
+ends when the response is delivered; a streamed response goes on as a `StreamSession`, which is synchronous.
+
+    def flow(call):
+        ...                                     # look at call.body, change it, or raise
+        reply = yield from perform(Send(call))  # the provider answered; the SDK has parsed nothing yet
+        ...                                     # look at reply.body, change it, or raise
+        yield from perform(Deliver(reply))      # the SDK builds its own object from the reply
+
+What a flow raises reaches the application unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+Role = Literal["user", "assistant", "tool", "document", "system"]
+SlotKind = Literal["text", "arguments", "reasoning", "opaque"]
+Ending = Literal["read", "closed", "dropped", "cancelled", "failed"]
+
+
+@dataclass(slots=True)
+class Slot:
+    """One place in a wire body that holds text: `holder[key]`. Writing it changes the body.
+
+    `kind` is `text`, `arguments` (JSON text of a tool call), `reasoning` (signed by the provider: never rewritten), or
+    `opaque` (not text: image, audio, file; `key` then names the modality and there is nothing to read).
+    """
+
+    holder: Any
+    key: Any
+    role: Role
+    kind: SlotKind = "text"
+
+    def read(self) -> str:
+        return self.holder[self.key]
+
+    def write(self, text: str) -> None:
+        self.holder[self.key] = text
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens as the provider counted them. `input` includes cached tokens, `output` includes reasoning tokens."""
+
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    input_audio: int | None = None
+    output_audio: int | None = None
+    raw: Json | None = None  # the provider's own usage object, for pricing
+
+
+@dataclass(slots=True)
+class RequestView:
+    """What a request body says, in the shapes of the OpenTelemetry GenAI conventions."""
+
+    model: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])  # gen_ai.request.* attributes by full name
+    system: list[Json] = field(default_factory=list[Json])  # message parts
+    messages: list[Json] = field(default_factory=list[Json])  # [{"role", "parts"}]
+    tools: list[Json] = field(default_factory=list[Json])
+    conversation_id: str | None = None
+    output_type: str | None = None
+
+
+@dataclass(slots=True)
+class ResponseView:
+    """What a response says, in the shapes of the OpenTelemetry GenAI conventions."""
+
+    id: str | None = None
+    model: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    usage: Usage | None = None
+    messages: list[Json] = field(default_factory=list[Json])  # [{"role", "parts", "finish_reason"}]
+    attributes: dict[str, Any] = field(default_factory=dict[str, Any])  # further attributes by full name
+    complete: bool = True  # a terminal event was seen
+
+
+@dataclass(slots=True)
+class WireEvent:
+    """One event of a streamed response.
+
+    `data` is parsed on demand by the framing; an event whose `data` was changed is encoded again, one that was not goes on
+    byte for byte (`raw`).
+    """
+
+    name: str | None
+    data: Any
+    raw: bytes
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class Delta:
+    """A piece of a text field that grows over the events of a stream. `place` identifies the field within the stream."""
+
+    slot: Slot
+    place: tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class EventView:
+    """What one event of a stream means.
+
+    Attributes:
+        deltas: pieces of growing fields in this event.
+        closes: the fields that end with this event. Text held back for them must go out before the application sees the
+            event's end: appended to the field's delta in this same event if there is one, else as `tail` events.
+        snapshots: whole texts that the event repeats, with the place of the field they repeat where there is one.
+        first_token: whether the event carries the first piece of generated content.
+        terminal: whether the event says that the response is complete.
+    """
+
+    deltas: Sequence[Delta] = ()
+    closes: Sequence[tuple[Any, ...]] = ()
+    snapshots: Sequence[Delta] = ()
+    content: bool = False
+    terminal: bool = False
+
+
+class EventReader(Protocol):
+    """Reads the events of one stream in order; keeps what is needed to describe the response. One per stream."""
+
+    def read(self, event: WireEvent) -> EventView:
+        """What `event` means. Call `collect` after the event's slots have their final text."""
+        ...
+
+    def collect(self, event: WireEvent, view: EventView) -> None:
+        """Remember the event as the application sees it."""
+        ...
+
+    def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
+        """An event that carries `text` as one more piece of the field at `place`."""
+        ...
+
+    def response(self) -> ResponseView:
+        """The response as far as it has been read."""
+        ...
+
+
+class Wire(Protocol):
+    """A provider's wire format for one operation: pure functions over request and response bodies."""
+
+    def request(self, body: Json) -> RequestView: ...
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        """Every text of a request, in a stable order."""
+        ...
+
+    def response(self, body: Json) -> ResponseView: ...
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        """Every generated text of a response, in a stable order."""
+        ...
+
+    def reader(self) -> EventReader | None:
+        """A reader for one streamed response, or `None` if this operation does not stream events."""
+        ...
+
+
+@dataclass(slots=True)
+class Call:
+    """One logical request to a model, as the application made it; the SDK's own retries are inside it."""
+
+    sdk: str  # the SDK's package: openai, anthropic, …
+    provider: str  # gen_ai.provider.name
+    operation: str | None  # gen_ai.operation.name; None for a route that is not a model call
+    route: str  # low-cardinality name of the endpoint: "chat/completions"
+    method: str
+    wire: Wire
+    body: Json | None  # the wire body, owned by the application until replaced: never mutate it
+    stream: bool
+    server_address: str | None = None
+    server_port: int | None = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])  # added to the request, e.g. traceparent
+    propagate: bool = False  # whether the SDK itself would have sent the trace context
+    max_retries: int | None = None
+
+
+ReplyKind = Literal["json", "events", "binary", "other"]
+
+
+class Reply(Protocol):
+    """The provider's answer before the SDK has looked at it."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def kind(self) -> ReplyKind:
+        """`json` (body at hand), `events` (a stream of them), `binary` (not text), or `other`."""
+        ...
+
+    @property
+    def retries(self) -> int:
+        """How many attempts the SDK made before this answer."""
+        ...
+
+    @property
+    def body(self) -> Any:
+        """The parsed body of a `json` reply. Parsed once; `None` if it is not valid JSON."""
+        ...
+
+    def replace(self, body: Json) -> None:
+        """Let the SDK see `body` instead."""
+        ...
+
+    def attach(self, session: StreamSession) -> None:
+        """Let `session` see and change the events of an `events` reply, or watch the end of a `binary` one."""
+        ...
+
+
+class StreamSession(Protocol):
+    """Follows one streamed response. Synchronous: called between two reads of the application."""
+
+    def feed(self, event: WireEvent) -> Sequence[WireEvent]:
+        """What the application shall see in place of `event`: the event, changed or not, more events, or nothing."""
+        ...
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> Sequence[WireEvent]:
+        """The stream is over; called exactly once. For `read`, may return last events for the application.
+
+        With `dropped` the call comes from a finaliser and may be in any thread: do no more than hand over to a worker.
+        """
+        ...
+
+
+class Effect(Generic[T]):
+    """Something that a flow asks its driver to do. `T` is what the driver sends back."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Send(Effect[Reply]):
+    """Let the SDK send the call, with its own retries. `scope` is entered around the SDK's work, in its frame."""
+
+    call: Call
+    scope: AbstractContextManager[object]
+
+
+@dataclass(slots=True)
+class Deliver(Effect[object]):
+    """Let the SDK build its own object from the reply; the object is the result of the application's call."""
+
+    reply: Reply
+
+
+@dataclass(slots=True)
+class Work(Effect[T]):
+    """Run a blocking function: in place for a sync caller, in a bounded thread for an async one."""
+
+    function: Callable[[], T]
+
+
+Flow = Generator[Effect[Any], Any, None]
+
+
+def perform(effect: Effect[T]) -> Generator[Effect[Any], Any, T]:
+    """Yield `effect` and return its typed result: `reply = yield from perform(Send(call))`."""
+    return (yield effect)
+
+
+class Handler(Protocol):
+    """Whoever handles the calls of all seams."""
+
+    def __call__(self, call: Call) -> Flow | None:
+        """The flow for `call`, or `None` to let it pass untouched."""
+        ...
