@@ -1,0 +1,104 @@
+"""The seams: turn the calls of provider SDKs into neutral `Call`s for one handler.
+
+Knows neither telemetry nor policy, and imports no provider SDK: a seam is put in place when the application imports the SDK,
+or at once if it has already done so. Clients, bound methods and raw-response objects made before are covered, since the seam
+is in the base class that all of them call.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+
+import wrapt
+
+from hardened_instrumentation.calls import Handler
+from hardened_instrumentation.patches import Patches, SeamMissing
+from hardened_instrumentation.providers.base import Provider
+
+__all__ = ["BUILT_IN", "instrument", "instrumented", "provider_named", "uninstrument"]
+
+_log = logging.getLogger("hardened")
+
+BUILT_IN = ("openai", "anthropic", "groq")
+
+
+class _State:
+    """Which handler is in charge. One for the process, read by every seam on every call."""
+
+    def __init__(self) -> None:
+        self.handler: Handler | None = None
+        self.native_spans = False
+        self.patched: dict[str, Patches] = {}
+        self.wanted: dict[str, Provider] = {}
+        self.hooked: set[str] = set()
+
+
+_state = _State()
+
+
+def instrument(handler: Handler, *, disable: Iterable[str] = (), native_spans: bool = False) -> None:
+    """Hand every call of every known provider SDK to `handler`. Idempotent; a second call replaces the handler.
+
+    Args:
+        handler: what to do with a call.
+        disable: names of SDKs to leave alone.
+        native_spans: let SDKs that trace themselves go on doing so; the handler then makes no spans for them.
+    """
+    _state.handler = handler
+    _state.native_spans = native_spans
+    left_alone = set(disable)
+    for name in left_alone & _state.patched.keys():
+        _state.patched.pop(name).undo()
+    _state.wanted = {name: provider_named(name) for name in BUILT_IN if name not in left_alone}
+    for provider in _state.wanted.values():
+        _install_when_imported(provider)
+
+
+def uninstrument() -> None:
+    """Restore every attribute that was replaced. Streams in progress go on to their end."""
+    _state.handler = None
+    _state.wanted = {}
+    while _state.patched:
+        _state.patched.popitem()[1].undo()
+
+
+def instrumented() -> tuple[str, ...]:
+    """The SDKs whose seam is in place now."""
+    return tuple(sorted(_state.patched))
+
+
+def provider_named(name: str) -> Provider:
+    """The built-in provider module of that SDK."""
+    return importlib.import_module(f"hardened_instrumentation.providers.{name}").provider
+
+
+def _install_when_imported(provider: Provider) -> None:
+    module = sys.modules.get(provider.module)
+    if module is not None:
+        _install(module)
+    elif provider.module not in _state.hooked:
+        _state.hooked.add(provider.module)
+        wrapt.register_post_import_hook(_install, provider.module)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _install(module: ModuleType) -> None:
+    provider = next((wanted for wanted in _state.wanted.values() if wanted.module == module.__name__), None)
+    if provider is None or provider.sdk in _state.patched:
+        return
+    patches = Patches()
+    try:
+        provider.install(module, _state, patches)
+    except SeamMissing as missing:
+        patches.undo()
+        _log.warning(
+            "%s is not instrumented: %s. Its calls are not traced and not guarded; update hardened or %s.",
+            provider.sdk,
+            missing,
+            provider.sdk,
+        )
+    else:
+        _state.patched[provider.sdk] = patches

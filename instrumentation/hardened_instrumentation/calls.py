@@ -24,7 +24,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 Role = Literal["user", "assistant", "tool", "document", "system"]
-SlotKind = Literal["text", "arguments", "reasoning", "opaque"]
+SlotKind = Literal["text", "arguments", "tool_input", "reasoning", "opaque"]
 Ending = Literal["read", "closed", "dropped", "cancelled", "failed"]
 
 
@@ -32,7 +32,7 @@ Ending = Literal["read", "closed", "dropped", "cancelled", "failed"]
 class Slot:
     """One place in a wire body that holds text: `holder[key]`. Writing it changes the body.
 
-    `kind` is `text`, `arguments` (JSON text of a tool call), `reasoning` (signed by the provider: never rewritten), or
+    `kind` is `text`, `arguments` (JSON text of a tool call), `tool_input` (one text inside parsed arguments), `reasoning` (signed by the provider: never rewritten), or
     `opaque` (not text: image, audio, file; `key` then names the modality and there is nothing to read).
     """
 
@@ -40,12 +40,19 @@ class Slot:
     key: Any
     role: Role
     kind: SlotKind = "text"
+    beside: Json | None = None  # the object, if not the holder, with the token probabilities of this text
 
     def read(self) -> str:
         return self.holder[self.key]
 
     def write(self, text: str) -> None:
+        """Replace the text and drop what repeats it token by token or points into it by offsets."""
         self.holder[self.key] = text
+        for container in (self.holder, self.beside):
+            if isinstance(container, dict):
+                for repeated in ("logprobs", "annotations"):
+                    if value := container.get(repeated):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+                        container[repeated] = [] if isinstance(value, list) else None
 
 
 @dataclass(slots=True)
@@ -119,7 +126,7 @@ class EventView:
         closes: the fields that end with this event. Text held back for them must go out before the application sees the
             event's end: appended to the field's delta in this same event if there is one, else as `tail` events.
         snapshots: whole texts that the event repeats, with the place of the field they repeat where there is one.
-        first_token: whether the event carries the first piece of generated content.
+        content: whether the event carries generated content.
         terminal: whether the event says that the response is complete.
     """
 
@@ -186,7 +193,12 @@ class Call:
     server_port: int | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])  # added to the request, e.g. traceparent
     propagate: bool = False  # whether the SDK itself would have sent the trace context
-    max_retries: int | None = None
+    max_retries: int | None = None  # None leaves the SDK's own count
+    body_changed: bool = False
+
+    def replace(self, body: Json) -> None:
+        """Send `body` instead of the application's."""
+        self.body, self.body_changed = body, True
 
 
 ReplyKind = Literal["json", "events", "binary", "other"]

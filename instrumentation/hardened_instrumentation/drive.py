@@ -1,0 +1,177 @@
+"""Drives a flow beside an SDK's own request method, for sync and async callers.
+
+The SDK calls us twice within one request: in its `request` method, where the call begins, and when a response has arrived
+but nothing of it is parsed. The flow waits at its `Send` between the two. So `Exchange.begin` and `Exchange.arrived` are the
+whole protocol, and the SDK's own code (retries, middleware, parsing) runs in between, unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar, Token
+from typing import Any
+
+from hardened_instrumentation.calls import Deliver, Effect, Flow, Reply, Send, Work
+
+_current: ContextVar[Exchange | None] = ContextVar("hardened_exchange", default=None)
+
+
+def active() -> Exchange | None:
+    """The exchange in progress in this context; a layer below it must not handle the call a second time."""
+    return _current.get()
+
+
+class Again(BaseException):
+    """Unwinds the SDK's frames when the flow wants to send once more. Never leaves this module's drivers."""
+
+
+class Exchange:
+    """One flow and the effect that it waits for."""
+
+    __slots__ = ("_flow", "effect", "finished")
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self.effect: Effect[Any] | None = None
+        self.finished = False
+
+    def send(self, value: Any) -> None:
+        """Resume the flow with the result of its effect; raises what the flow raises."""
+        self._step(self._flow.send, value)
+
+    def throw(self, error: BaseException) -> None:
+        """Resume the flow with a failure of its effect; raises what the flow raises."""
+        self._step(self._flow.throw, error)
+
+    def close(self) -> None:
+        self.finished, self.effect = True, None
+        self._flow.close()
+
+    def _step(self, resume: Callable[[Any], Effect[Any]], value: Any) -> None:
+        try:
+            self.effect = resume(value)
+        except StopIteration:
+            self.finished, self.effect = True, None
+        except BaseException:
+            self.finished, self.effect = True, None
+            raise
+
+    # Sync
+
+    def run(self, transmit: Callable[[Send], Any]) -> Any:
+        """Drive the flow; `transmit` lets the SDK perform the request and returns the SDK's object."""
+        self.send(None)
+        while True:
+            self._work()
+            effect = self.effect
+            if not isinstance(effect, Send):
+                raise RuntimeError(f"a flow must send before it ends, got {effect!r}")
+            try:
+                with effect.scope, _Current(self):
+                    result = transmit(effect)
+            except Again:
+                continue
+            except BaseException as error:
+                if self.finished:
+                    raise
+                self.throw(error)
+                continue
+            if not self.finished:  # no response came through, e.g. a middleware answered from its own cache
+                self.close()
+            return result
+
+    def arrived(self, reply: Reply, deliver: Callable[[], Any]) -> Any:
+        """A response is there: let the flow look at it, then let the SDK build its object with `deliver`."""
+        with _Current(None):
+            self.send(reply)
+            self._work()
+            if isinstance(self.effect, Send):
+                raise Again
+            try:
+                result = deliver()
+            except BaseException as error:
+                if not self.finished:
+                    self.throw(error)
+                raise
+            if isinstance(self.effect, Deliver):
+                self.send(result)
+            return result
+
+    def _work(self) -> None:
+        while isinstance(effect := self.effect, Work):
+            try:
+                value = effect.function()
+            except BaseException as error:
+                self.throw(error)
+            else:
+                self.send(value)
+
+    # Async: the same steps, awaiting the SDK
+
+    async def arun(self, transmit: Callable[[Send], Awaitable[Any]]) -> Any:
+        """`run` for an async caller."""
+        self.send(None)
+        while True:
+            await self._awork()
+            effect = self.effect
+            if not isinstance(effect, Send):
+                raise RuntimeError(f"a flow must send before it ends, got {effect!r}")
+            try:
+                with effect.scope, _Current(self):
+                    result = await transmit(effect)
+            except Again:
+                continue
+            except BaseException as error:
+                if self.finished:
+                    raise
+                self.throw(error)
+                continue
+            if not self.finished:
+                self.close()
+            return result
+
+    async def aarrived(self, reply: Reply, deliver: Callable[[], Awaitable[Any]]) -> Any:
+        """`arrived` for an async caller."""
+        with _Current(None):
+            self.send(reply)
+            await self._awork()
+            if isinstance(self.effect, Send):
+                raise Again
+            try:
+                result = await deliver()
+            except BaseException as error:
+                if not self.finished:
+                    self.throw(error)
+                raise
+            if isinstance(self.effect, Deliver):
+                self.send(result)
+            return result
+
+    async def _awork(self) -> None:
+        while isinstance(effect := self.effect, Work):
+            import anyio.to_thread
+
+            try:
+                value = await anyio.to_thread.run_sync(effect.function)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+            except BaseException as error:
+                self.throw(error)
+            else:
+                self.send(value)
+
+
+class _Current:
+    """Marks `exchange` as the one in progress while a block runs."""
+
+    __slots__ = ("_exchange", "_token")
+
+    def __init__(self, exchange: Exchange | None) -> None:
+        self._exchange = exchange
+
+    def __enter__(self) -> None:
+        self._token: Token[Exchange | None] = _current.set(self._exchange)
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            _current.reset(self._token)
+        except ValueError:
+            pass  # a coroutine that was dropped is closed in a foreign context, where there is nothing to reset

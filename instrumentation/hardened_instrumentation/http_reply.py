@@ -1,0 +1,224 @@
+"""An HTTP response before the SDK has looked at it, for SDKs on `httpx` and on `httpx2`.
+
+The response object stays the SDK's; only what it holds changes: its content, or the stream of bytes that it will read. Both
+packages have the same attributes here (a contract test asserts them); the package is taken from the response itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+from hardened_instrumentation.calls import Ending, Json, ReplyKind, StreamSession, WireEvent
+from hardened_instrumentation.framing import AwsEventStream, Framing, ServerSentEvents, dump_json, parse_json
+
+_UNPARSED = object()
+
+
+class HttpReply:
+    """`calls.Reply` over one `Response` of httpx or httpx2."""
+
+    def __init__(self, response: Any, *, streamed: bool, retries: int = 0) -> None:
+        self.response = response
+        self.retries = retries
+        self.kind: ReplyKind = _kind(response, streamed)
+        self._body: Any = _UNPARSED
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def unread(self) -> bool:
+        """Whether the body must be read before `body` can be used."""
+        return self.kind == "json" and not hasattr(self.response, "_content")
+
+    @property
+    def body(self) -> Any:
+        if self._body is _UNPARSED:
+            self._body = parse_json(self.response.content)
+        return self._body
+
+    def replace(self, body: Json) -> None:
+        self._body = body
+        self.response._content = dump_json(body)
+        self.response.__dict__.pop("_text", None)
+
+    def attach(self, session: StreamSession) -> None:
+        framing: Framing | None = None
+        if self.kind == "events":
+            framing = AwsEventStream() if "amazon.eventstream" in _content_type(self.response) else ServerSentEvents()
+        _rewind(self.response)
+        self.response.stream = _wrap(self.response, Rewriter(session, framing))
+
+
+class Rewriter:
+    """Bytes in, bytes out, through a session; ends the session exactly once, however the stream ends."""
+
+    __slots__ = ("_decoder", "_framing", "_session")
+
+    def __init__(self, session: StreamSession, framing: Framing | None) -> None:
+        self._session = [session]
+        self._framing = framing
+        self._decoder: Any = None
+
+    def decode_with(self, decoder: Any) -> None:
+        """Undo the content encoding (gzip, …) first; what comes out is not encoded any more."""
+        self._decoder = decoder
+
+    def feed(self, chunk: bytes) -> bytes:
+        if not self._session:
+            return b""
+        if self._decoder is not None:
+            chunk = self._decoder.decode(chunk)
+        if self._framing is None:
+            return chunk
+        events = self._framing.feed(chunk)
+        return self._pass(events) if events else b""
+
+    def end(self) -> bytes:
+        """The body was read to its end."""
+        out = b""
+        if self._session and self._framing is not None:
+            if self._decoder is not None:
+                out += self._pass(self._framing.feed(self._decoder.flush()))
+            out += self._pass(self._framing.flush())
+        return out + self._encode(self._finish("read"))
+
+    def stop(self, how: Ending, error: BaseException | None = None) -> None:
+        """The body will not be read any further."""
+        self._finish(how, error)
+
+    def _pass(self, events: list[WireEvent]) -> bytes:
+        session = self._session[0]
+        if len(events) == 1:
+            return self._encode(session.feed(events[0]))
+        return b"".join([self._encode(session.feed(event)) for event in events])
+
+    def _encode(self, events: Any) -> bytes:
+        framing = self._framing
+        if framing is None:
+            return b""
+        return b"".join([framing.encode(event) if event.changed else event.raw for event in events])
+
+    def _finish(self, how: Ending, error: BaseException | None = None) -> Any:
+        try:
+            session = self._session.pop()  # atomic: the second of two endings finds nothing
+        except IndexError:
+            return ()
+        return session.finish(how, error)
+
+
+def _kind(response: Any, streamed: bool) -> ReplyKind:
+    content_type = _content_type(response)
+    if streamed:
+        return "events"
+    if "json" in content_type:
+        return "json"
+    if content_type.startswith("text/"):
+        return "other"
+    return "binary"
+
+
+def _content_type(response: Any) -> str:
+    return response.headers.get("content-type", "").lower()
+
+
+def _rewind(response: Any) -> None:
+    """Let a response that was made with its content at hand (a mock, a cache) be read as a stream like any other."""
+    if hasattr(response, "_content") and hasattr(response.stream, "__iter__"):
+        del response._content
+        response.is_closed = False
+        response.is_stream_consumed = False
+
+
+def _wrap(response: Any, rewriter: Rewriter) -> Any:
+    package = _package(type(response))
+    decoder = response._get_content_decoder()
+    identity = package._decoders.IdentityDecoder
+    if not isinstance(decoder, identity):
+        rewriter.decode_with(decoder)
+        response._decoder = identity()
+    sync_body, async_body, both = _bodies(package)
+    inner = response.stream
+    is_sync, is_async = isinstance(inner, package.SyncByteStream), isinstance(inner, package.AsyncByteStream)
+    body = both if is_sync and is_async else sync_body if is_sync else async_body
+    return body(inner, rewriter)
+
+
+@lru_cache(maxsize=16)
+def _package(response_type: type) -> ModuleType:
+    """The `httpx` or `httpx2` that a response comes from."""
+    for base in response_type.__mro__:
+        root = base.__module__.partition(".")[0]
+        if base.__name__ == "Response" and root in ("httpx", "httpx2"):
+            return sys.modules[root]
+    raise TypeError(f"{response_type.__module__}.{response_type.__qualname__} is no response of httpx or httpx2")
+
+
+@lru_cache(maxsize=2)
+def _bodies(package: Any) -> tuple[Any, Any, Any]:
+    """Stream classes of that package, which checks the type of the streams that it reads."""
+
+    class Body:
+        def __init__(self, inner: Any, rewriter: Rewriter) -> None:
+            self.inner = inner
+            self.rewriter = rewriter
+
+        def __getattr__(self, name: str) -> Any:  # e.g. an observer that the SDK has put on its stream
+            if name in ("inner", "rewriter"):
+                raise AttributeError(name)
+            return getattr(self.inner, name)
+
+        def __del__(self) -> None:
+            rewriter = self.__dict__.get("rewriter")
+            if rewriter is not None:
+                rewriter.stop("dropped")
+
+    class SyncBody(Body, package.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            rewriter = self.rewriter
+            try:
+                for chunk in self.inner:
+                    if out := rewriter.feed(chunk):
+                        yield out
+                if out := rewriter.end():
+                    yield out
+            except BaseException as error:
+                rewriter.stop(_ending(error), error)
+                raise
+
+        def close(self) -> None:
+            self.rewriter.stop("closed")
+            self.inner.close()
+
+    class AsyncBody(Body, package.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            rewriter = self.rewriter
+            try:
+                async for chunk in self.inner:
+                    if out := rewriter.feed(chunk):
+                        yield out
+                if out := rewriter.end():
+                    yield out
+            except BaseException as error:
+                rewriter.stop(_ending(error), error)
+                raise
+
+        async def aclose(self) -> None:
+            self.rewriter.stop("closed")
+            await self.inner.aclose()
+
+    class SyncAsyncBody(SyncBody, AsyncBody):
+        pass
+
+    return SyncBody, AsyncBody, SyncAsyncBody
+
+
+def _ending(error: BaseException) -> Ending:
+    if isinstance(error, GeneratorExit):
+        return "closed"
+    return "failed" if isinstance(error, Exception) else "cancelled"

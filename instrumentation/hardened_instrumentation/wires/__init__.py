@@ -1,0 +1,1 @@
+"""Wire formats: pure functions from a provider's JSON to the neutral words of `calls`, one module for each format."""

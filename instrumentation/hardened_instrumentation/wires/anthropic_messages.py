@@ -1,0 +1,313 @@
+"""The Anthropic Messages API, direct, on Bedrock and on Vertex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hardened_instrumentation.calls import (
+    Delta,
+    EventView,
+    Json,
+    RequestView,
+    ResponseView,
+    Role,
+    Slot,
+    SlotKind,
+    Usage,
+    WireEvent,
+)
+from hardened_instrumentation.wires import parts
+from hardened_instrumentation.wires.parts import as_dict, as_list
+
+PARAMETERS = {
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "top_k": "gen_ai.request.top_k",
+    "max_tokens": "gen_ai.request.max_tokens",
+    "stop_sequences": "gen_ai.request.stop_sequences",
+}
+FINISH_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_call",
+    "refusal": "content_filter",
+    "pause_turn": "stop",
+    "model_context_window_exceeded": "length",
+}
+MEDIA = {"image": "image", "document": "document"}
+DELTAS: dict[str, tuple[str, SlotKind]] = {
+    "text_delta": ("text", "text"),
+    "input_json_delta": ("partial_json", "arguments"),
+    "thinking_delta": ("thinking", "reasoning"),
+}
+
+
+class Messages:
+    """`Wire` of `/v1/messages`, beta or not."""
+
+    def request(self, body: Json) -> RequestView:
+        view = RequestView(model=body.get("model"), parameters=parts.parameters(body, PARAMETERS))
+        system = body.get("system")
+        view.system = [parts.text(system)] if isinstance(system, str) else [_part(part) for part in as_list(system)]
+        view.messages = [_message(as_dict(message)) for message in as_list(body.get("messages"))]
+        view.tools = [as_dict(tool) for tool in as_list(body.get("tools"))]
+        effort = as_dict(body.get("output_config")).get("effort")
+        if effort:
+            view.parameters["gen_ai.request.reasoning.level"] = effort
+        return view
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        slots: list[Slot] = []
+        if isinstance(body.get("system"), str):
+            slots.append(Slot(body, "system", "system"))
+        for part in as_list(body.get("system")):
+            _part_slots(as_dict(part), "system", slots)
+        for message in as_list(body.get("messages")):
+            role: Role = "assistant" if as_dict(message).get("role") == "assistant" else "user"
+            content = as_dict(message).get("content")
+            if isinstance(content, str):
+                slots.append(Slot(message, "content", role))
+            for part in as_list(content):
+                _part_slots(as_dict(part), role, slots)
+        return slots
+
+    def response(self, body: Json) -> ResponseView:
+        view = ResponseView(id=body.get("id"), model=body.get("model"), usage=usage(body.get("usage")))
+        if isinstance(body.get("completion"), str):  # the legacy /v1/complete
+            body = {**body, "content": [{"type": "text", "text": body["completion"]}]}
+        reason = finish_reason(body.get("stop_reason"))
+        view.finish_reasons = (reason,)
+        found = [_part(as_dict(part)) for part in as_list(body.get("content"))]
+        view.messages = [{"role": "assistant", "parts": found, "finish_reason": reason}]
+        return view
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        slots: list[Slot] = []
+        for part in as_list(body.get("content")):
+            _part_slots(as_dict(part), "assistant", slots)
+        if isinstance(body.get("completion"), str):
+            slots.append(Slot(body, "completion", "assistant"))
+        return slots
+
+    def reader(self) -> MessageReader:
+        return MessageReader()
+
+
+class Complete(Messages):
+    """`Wire` of the legacy `/v1/complete`."""
+
+    def request(self, body: Json) -> RequestView:
+        view = super().request(body)
+        if isinstance(body.get("prompt"), str):
+            view.messages = [{"role": "user", "parts": [parts.text(body["prompt"])]}]
+        if isinstance(body.get("max_tokens_to_sample"), int):
+            view.parameters["gen_ai.request.max_tokens"] = body["max_tokens_to_sample"]
+        return view
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        return [Slot(body, "prompt", "user")] if isinstance(body.get("prompt"), str) else []
+
+
+class CountTokens(Messages):
+    """`Wire` of `/v1/messages/count_tokens`: messages in, a number out."""
+
+    def response(self, body: Json) -> ResponseView:
+        return ResponseView()
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        return []
+
+
+class MessageReader:
+    """Reads the events of one streamed message. A field is (block index, kind of delta).
+
+    Usage in `message_delta` is cumulative: it replaces the counts of `message_start`, it is not added.
+    """
+
+    def __init__(self) -> None:
+        self._message: Json = {}
+        self._usage: Json = {}
+        self._blocks: dict[Any, Json] = {}
+        self._text: dict[tuple[Any, ...], list[str]] = {}
+        self._stopped = False
+
+    def read(self, event: WireEvent) -> EventView:
+        data = event.data
+        kind = data.get("type") if data is not None else None
+        if kind == "content_block_delta":
+            return self._delta(data.get("index"), as_dict(data.get("delta")))
+        if kind == "content_block_start":
+            return self._start(data.get("index"), as_dict(data.get("content_block")))
+        if kind == "content_block_stop":
+            return EventView((), [place for place in self._text if place[0] == data.get("index")])
+        if kind == "message_start":
+            self._message = dict(as_dict(data.get("message")))
+            self._usage = dict(as_dict(self._message.get("usage")))
+        elif kind == "message_delta":
+            self._message.update({key: value for key, value in as_dict(data.get("delta")).items() if value is not None})
+            self._usage.update({key: value for key, value in as_dict(data.get("usage")).items() if value is not None})
+        elif kind == "message_stop":
+            self._stopped = True
+        elif data is not None and isinstance(data.get("completion"), str):
+            return self._completion(data)
+        return EventView(closes=list(self._text) if self._stopped else (), terminal=self._stopped)
+
+    def _start(self, index: Any, block: Json) -> EventView:
+        self._blocks[index] = block
+        slots: list[Slot] = []
+        _part_slots(block, "assistant", slots)
+        return EventView(snapshots=[Delta(slot, (index, "start")) for slot in slots if slot.kind != "opaque"])
+
+    def _delta(self, index: Any, delta: Json) -> EventView:
+        key, kind = DELTAS.get(delta.get("type") or "", (None, "text"))
+        if key is None or not isinstance(delta.get(key), str):
+            return EventView()  # signature_delta, citations_delta
+        place = (index, delta["type"])
+        self._text.setdefault(place, [])
+        return EventView((Delta(Slot(delta, key, "assistant", kind), place),), content=True)
+
+    def _completion(self, data: Json) -> EventView:
+        place = (0, "completion")
+        self._text.setdefault(place, [])
+        self._message = {**data, "completion": None}
+        self._stopped = data.get("stop_reason") is not None
+        closes = [place] if self._stopped else ()
+        return EventView(
+            (Delta(Slot(data, "completion", "assistant"), place),), closes, content=True, terminal=self._stopped
+        )
+
+    def collect(self, event: WireEvent, view: EventView) -> None:
+        for delta in view.deltas:
+            self._text[delta.place].append(delta.slot.holder[delta.slot.key])
+
+    def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
+        self._text[place].append(text)
+        if place[1] == "completion":
+            return WireEvent(
+                "completion", {"type": "completion", "completion": text, "stop_reason": None}, b"", changed=True
+            )
+        delta = {"type": place[1], DELTAS[place[1]][0]: text}
+        data = {"type": "content_block_delta", "index": place[0], "delta": delta}
+        return WireEvent("content_block_delta", data, b"", changed=True)
+
+    def response(self) -> ResponseView:
+        body = {**self._message, "usage": self._usage or None, "content": self._content()}
+        view = Messages().response(body)
+        view.complete = self._stopped
+        if not self._stopped and body.get("stop_reason") is None:
+            view.finish_reasons = ()
+        return view
+
+    def _content(self) -> list[Json]:
+        found: list[Json] = []
+        for index, block in sorted(self._blocks.items(), key=lambda item: item[0]):
+            block = dict(block)
+            for kind, (key, _) in DELTAS.items():
+                pieces = self._text.get((index, kind))
+                if pieces is None:
+                    continue
+                joined = "".join(pieces)
+                if kind == "input_json_delta":
+                    block["input"] = joined
+                else:
+                    block[key] = (block.get(key) or "") + joined
+            found.append(block)
+        legacy = self._text.get((0, "completion"))
+        return [{"type": "text", "text": "".join(legacy)}] if legacy else found
+
+
+def usage(raw: Any) -> Usage | None:
+    """Usage of a message. `input_tokens` of the wire excludes the cache; the conventions include it."""
+    if not isinstance(raw, dict):
+        return None
+    counts: Json = raw  # pyright: ignore[reportUnknownVariableType]
+    read, written = counts.get("cache_read_input_tokens"), counts.get("cache_creation_input_tokens")
+    given = counts.get("input_tokens")
+    return Usage(
+        input=None if given is None else given + (read or 0) + (written or 0),
+        output=counts.get("output_tokens"),
+        cache_read=read,
+        cache_write=written,
+        raw=counts,
+    )
+
+
+def finish_reason(reason: Any) -> str:
+    """The convention's word for a stop reason; `error` where the provider gave none."""
+    return FINISH_REASONS.get(reason, reason) if isinstance(reason, str) else "error"
+
+
+def _message(message: Json) -> Json:
+    content = message.get("content")
+    found = [parts.text(content)] if isinstance(content, str) else [_part(as_dict(part)) for part in as_list(content)]
+    is_tool = any(part["type"] == "tool_call_response" for part in found)
+    return {"role": "tool" if is_tool else message.get("role") or "user", "parts": found}
+
+
+def _part(part: Json) -> Json:
+    kind = part.get("type")
+    if kind == "text":
+        return parts.text(part.get("text") or "")
+    if kind == "thinking":
+        return parts.reasoning(part.get("thinking") or "")
+    if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
+        return parts.tool_call(part.get("id"), part.get("name"), part.get("input"))
+    if isinstance(kind, str) and kind.endswith("tool_result"):
+        return parts.tool_response(part.get("tool_use_id"), _result(part.get("content")))
+    if kind in MEDIA:
+        source = as_dict(part.get("source"))
+        if source.get("type") == "base64":
+            return parts.blob(source.get("media_type"), source.get("data") or "", MEDIA[kind])
+        if source.get("type") == "text":
+            return parts.text(source.get("data") or "")
+        if source.get("type") == "file":
+            return parts.file(source.get("file_id") or "", MEDIA[kind])
+        return parts.from_url(source.get("url") or "", MEDIA[kind])
+    return parts.generic(str(kind))
+
+
+def _result(content: Any) -> Any:
+    if not isinstance(content, list):
+        return content
+    found = [_part(as_dict(part)) for part in content]  # pyright: ignore[reportUnknownVariableType]
+    return found[0]["content"] if len(found) == 1 and found[0]["type"] == "text" else found
+
+
+def _part_slots(part: Json, role: Role, slots: list[Slot]) -> None:
+    kind = part.get("type") or ""
+    if kind == "text" and isinstance(part.get("text"), str):
+        slots.append(Slot(part, "text", role))
+    elif kind == "thinking" and isinstance(part.get("thinking"), str):
+        slots.append(Slot(part, "thinking", role, "reasoning"))
+    elif kind.endswith("tool_use"):
+        _leaf_slots(part.get("input"), role, slots)
+    elif kind.endswith("tool_result"):
+        if isinstance(part.get("content"), str):
+            slots.append(Slot(part, "content", "tool"))
+        for inner in as_list(part.get("content")):
+            _part_slots(as_dict(inner), "tool", slots)
+    elif kind == "search_result":
+        for inner in as_list(part.get("content")):
+            _part_slots(as_dict(inner), "document", slots)
+    elif kind in MEDIA:
+        source = as_dict(part.get("source"))
+        if source.get("type") == "text" and isinstance(source.get("data"), str):
+            slots.append(Slot(source, "data", "document"))
+        elif source.get("type") == "content":
+            for inner in as_list(source.get("content")):
+                _part_slots(as_dict(inner), "document", slots)
+        else:
+            slots.append(Slot(part, MEDIA[kind], role, "opaque"))
+
+
+def _leaf_slots(value: Any, role: Role, slots: list[Slot], depth: int = 0) -> None:
+    """The texts inside the parsed input of a tool call."""
+    if depth > 16 or not isinstance(value, (dict, list)):
+        return
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
+    for key, item in pairs:  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(item, str):
+            slots.append(Slot(value, key, role, "tool_input"))
+        else:
+            _leaf_slots(item, role, slots, depth + 1)

@@ -1,0 +1,278 @@
+"""OpenAI chat completions, and the many services that copy them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hardened_instrumentation.calls import (
+    Delta,
+    EventView,
+    Json,
+    RequestView,
+    ResponseView,
+    Role,
+    Slot,
+    SlotKind,
+    Usage,
+    WireEvent,
+)
+from hardened_instrumentation.wires import parts
+from hardened_instrumentation.wires.parts import as_dict, as_list
+
+PARAMETERS = {
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "max_tokens": "gen_ai.request.max_tokens",
+    "max_completion_tokens": "gen_ai.request.max_tokens",
+    "frequency_penalty": "gen_ai.request.frequency_penalty",
+    "presence_penalty": "gen_ai.request.presence_penalty",
+    "seed": "gen_ai.request.seed",
+    "reasoning_effort": "gen_ai.request.reasoning.level",
+    "service_tier": "openai.request.service_tier",
+}
+ROLES: dict[str, Role] = {
+    "tool": "tool",
+    "function": "tool",
+    "assistant": "assistant",
+    "system": "system",
+    "developer": "system",
+}
+MEDIA = {"image_url": "image", "input_audio": "audio", "audio": "audio", "file": "document"}
+FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
+TEXT_FIELDS = ("content", "refusal")
+REASONING_FIELDS = ("reasoning_content", "reasoning")  # DeepSeek, Groq, vLLM
+
+
+class ChatCompletions:
+    """`Wire` of `/chat/completions`."""
+
+    def request(self, body: Json) -> RequestView:
+        view = RequestView(model=body.get("model"), parameters=parts.parameters(body, PARAMETERS))
+        stop = body.get("stop")
+        if stop:
+            view.parameters["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else stop
+        if body.get("n", 1) != 1:
+            view.parameters["gen_ai.request.choice.count"] = body["n"]
+        view.messages = [_message(as_dict(message)) for message in as_list(body.get("messages"))]
+        view.tools = [as_dict(tool) for tool in as_list(body.get("tools"))]
+        kind = as_dict(body.get("response_format")).get("type")
+        if kind:
+            view.output_type = "text" if kind == "text" else "json"
+        return view
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        slots: list[Slot] = []
+        for message in map(as_dict, as_list(body.get("messages"))):
+            _message_slots(message, ROLES.get(message.get("role") or "", "user"), slots)
+        return slots
+
+    def response(self, body: Json) -> ResponseView:
+        view = _head(body)
+        choices = [as_dict(choice) for choice in as_list(body.get("choices"))]
+        view.finish_reasons = tuple(finish_reason(choice.get("finish_reason")) for choice in choices)
+        for choice, reason in zip(choices, view.finish_reasons, strict=True):
+            view.messages.append({**_message(as_dict(choice.get("message"))), "finish_reason": reason})
+        return view
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        slots: list[Slot] = []
+        for choice in as_list(body.get("choices")):
+            message = as_dict(as_dict(choice).get("message"))
+            if message:
+                _message_slots(message, "assistant", slots, beside=choice)
+        return slots
+
+    def reader(self) -> ChatReader:
+        return ChatReader()
+
+
+class ChatReader:
+    """Reads `chat.completion.chunk` events. A field is (choice, name) or (choice, "arguments", tool call)."""
+
+    def __init__(self) -> None:
+        self._head: Json = {}
+        self._usage: Any = None
+        self._text: dict[tuple[Any, ...], list[str]] = {}
+        self._calls: dict[tuple[Any, ...], Json] = {}
+        self._reasons: dict[int, str] = {}
+        self._done = False
+
+    def read(self, event: WireEvent) -> EventView:
+        data = event.data
+        if data is None:
+            self._done = self._done or event.raw.lstrip().startswith(b"data: [DONE]")
+            return EventView(terminal=self._done)
+        if not self._head:
+            self._head = data
+        if data.get("usage"):
+            self._usage = data["usage"]
+        deltas: list[Delta] = []
+        closes: list[tuple[Any, ...]] = []
+        for choice in map(as_dict, as_list(data.get("choices"))):
+            index = choice.get("index", 0)
+            self._deltas(index, choice, deltas)
+            if choice.get("finish_reason"):
+                self._reasons[index] = choice["finish_reason"]
+                closes += [place for place in self._text if place[0] == index]
+        return EventView(deltas, closes, content=bool(deltas), terminal=bool(closes or self._reasons))
+
+    def _deltas(self, index: int, choice: Json, found: list[Delta]) -> None:
+        delta = as_dict(choice.get("delta"))
+        for name in TEXT_FIELDS:
+            if delta.get(name):
+                found.append(self._delta(delta, name, (index, name), beside=choice))
+        for name in REASONING_FIELDS:
+            if isinstance(delta.get(name), str) and delta[name]:
+                found.append(self._delta(delta, name, (index, name), "reasoning"))
+        for call in map(as_dict, as_list(delta.get("tool_calls"))):
+            place = (index, "arguments", call.get("index", 0))
+            function = as_dict(call.get("function"))
+            known = self._calls.setdefault(place, {})
+            known["id"] = call.get("id") or known.get("id")
+            known["name"] = function.get("name") or known.get("name")
+            self._text.setdefault(place, [])
+            if function.get("arguments"):
+                found.append(self._delta(function, "arguments", place, "arguments"))
+
+    def _delta(
+        self, holder: Json, key: str, place: tuple[Any, ...], kind: SlotKind = "text", beside: Json | None = None
+    ) -> Delta:
+        self._text.setdefault(place, [])
+        return Delta(Slot(holder, key, "assistant", kind, beside), place)
+
+    def collect(self, event: WireEvent, view: EventView) -> None:
+        for delta in view.deltas:
+            self._text[delta.place].append(delta.slot.holder[delta.slot.key])
+
+    def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
+        if place[1] == "arguments":
+            delta: Json = {"tool_calls": [{"index": place[2], "function": {"arguments": text}}]}
+        else:
+            delta = {place[1]: text}
+        self._text[place].append(text)
+        head = {key: value for key, value in self._head.items() if key not in ("choices", "usage")}
+        choice = {"index": place[0], "delta": delta, "finish_reason": None}
+        return WireEvent(None, {**head, "choices": [choice]}, b"", changed=True)
+
+    def response(self) -> ResponseView:
+        view = _head({**self._head, "usage": self._usage})
+        indices = sorted({place[0] for place in self._text} | self._reasons.keys())
+        view.finish_reasons = tuple(finish_reason(self._reasons.get(index)) for index in indices)
+        for index, reason in zip(indices, view.finish_reasons, strict=True):
+            message = {"role": "assistant", "parts": self._parts(index), "finish_reason": reason}
+            view.messages.append(message)
+        view.complete = self._done or (bool(indices) and all(index in self._reasons for index in indices))
+        return view
+
+    def _parts(self, index: int) -> list[Json]:
+        found: list[Json] = []
+        for place, pieces in self._text.items():
+            if place[0] != index:
+                continue
+            joined = "".join(pieces)
+            if place[1] == "arguments":
+                found.append(parts.tool_call(self._calls[place].get("id"), self._calls[place].get("name"), joined))
+            elif joined:
+                found.append(parts.reasoning(joined) if place[1] in REASONING_FIELDS else parts.text(joined))
+        return found
+
+
+def usage(raw: Any) -> Usage | None:
+    """Usage of chat completions, legacy completions and embeddings."""
+    if not isinstance(raw, dict):
+        return None
+    counts: Json = raw  # pyright: ignore[reportUnknownVariableType]
+    prompt, completion = as_dict(counts.get("prompt_tokens_details")), as_dict(counts.get("completion_tokens_details"))
+    return Usage(
+        input=counts.get("prompt_tokens"),
+        output=counts.get("completion_tokens"),
+        cache_read=prompt.get("cached_tokens"),
+        reasoning=completion.get("reasoning_tokens"),
+        input_audio=prompt.get("audio_tokens"),
+        output_audio=completion.get("audio_tokens"),
+        raw=counts,
+    )
+
+
+def finish_reason(reason: Any) -> str:
+    """The convention's word for a finish reason; `error` where the provider gave none."""
+    return FINISH_REASONS.get(reason, reason) if isinstance(reason, str) else "error"
+
+
+def _head(body: Json) -> ResponseView:
+    view = ResponseView(id=body.get("id"), model=body.get("model"), usage=usage(body.get("usage")))
+    for key in ("service_tier", "system_fingerprint"):
+        if isinstance(body.get(key), str):
+            view.attributes[f"openai.response.{key}"] = body[key]
+    return view
+
+
+def _message(message: Json) -> Json:
+    found: list[Json] = []
+    role = message.get("role") or "assistant"
+    content = message.get("content")
+    for name in REASONING_FIELDS:
+        if isinstance(message.get(name), str) and message[name]:
+            found.append(parts.reasoning(message[name]))
+    if role == "tool":
+        found.append(parts.tool_response(message.get("tool_call_id"), content))
+    elif isinstance(content, str):
+        if content:
+            found.append(parts.text(content))
+    else:
+        found += [_part(as_dict(part)) for part in as_list(content)]
+    if message.get("refusal"):
+        found.append(parts.text(message["refusal"]))
+    if message.get("audio"):
+        found.append(parts.blob("audio/wav", as_dict(message["audio"]).get("data") or ""))
+    for call in map(as_dict, as_list(message.get("tool_calls"))):
+        function = as_dict(call.get("function") or call.get("custom"))
+        arguments = function.get("arguments", function.get("input"))
+        found.append(parts.tool_call(call.get("id"), function.get("name"), arguments))
+    if message.get("function_call"):
+        function = as_dict(message["function_call"])
+        found.append(parts.tool_call(None, function.get("name"), function.get("arguments")))
+    named = {"name": message["name"]} if isinstance(message.get("name"), str) else {}
+    return {"role": role, "parts": found, **named}
+
+
+def _part(part: Json) -> Json:
+    kind = part.get("type")
+    if kind == "text":
+        return parts.text(part.get("text") or "")
+    if kind == "refusal":
+        return parts.text(part.get("refusal") or "")
+    if kind == "image_url":
+        image = part.get("image_url")
+        return parts.from_url(image if isinstance(image, str) else as_dict(image).get("url") or "", "image")
+    if kind == "input_audio":
+        audio = as_dict(part.get("input_audio"))
+        return parts.blob(f"audio/{audio.get('format') or 'wav'}", audio.get("data") or "")
+    if kind == "file":
+        document = as_dict(part.get("file"))
+        if document.get("file_data"):
+            return parts.from_url(document["file_data"], "document")
+        return parts.file(document.get("file_id") or "")
+    return parts.generic(str(kind))
+
+
+def _message_slots(message: Json, role: Role, slots: list[Slot], beside: Json | None = None) -> None:
+    content = message.get("content")
+    if isinstance(content, str):
+        slots.append(Slot(message, "content", role, beside=beside))
+    for part in map(as_dict, as_list(content)):
+        kind = part.get("type")
+        if kind in ("text", "refusal") and isinstance(part.get(kind), str):
+            slots.append(Slot(part, kind, role))
+        elif kind in MEDIA:
+            slots.append(Slot(part, MEDIA[kind], role, "opaque"))
+    if isinstance(message.get("refusal"), str):
+        slots.append(Slot(message, "refusal", role))
+    for name in REASONING_FIELDS:
+        if isinstance(message.get(name), str):
+            slots.append(Slot(message, name, role, "reasoning"))
+    for call in map(as_dict, (*as_list(message.get("tool_calls")), {"function": message.get("function_call")})):
+        function = as_dict(call.get("function") or call.get("custom"))
+        for key in ("arguments", "input"):
+            if isinstance(function.get(key), str):
+                slots.append(Slot(function, key, role, "arguments"))

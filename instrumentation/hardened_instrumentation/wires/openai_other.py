@@ -1,0 +1,111 @@
+"""The smaller OpenAI endpoints: embeddings, images, audio, moderations."""
+
+from __future__ import annotations
+
+from hardened_instrumentation.calls import EventReader, Json, RequestView, ResponseView, Slot, Usage
+from hardened_instrumentation.wires import parts
+from hardened_instrumentation.wires.openai_chat import usage as chat_usage
+from hardened_instrumentation.wires.openai_responses import usage as item_usage
+from hardened_instrumentation.wires.parts import as_dict, as_list
+
+
+class Embeddings:
+    """`Wire` of `/embeddings`."""
+
+    def request(self, body: Json) -> RequestView:
+        view = RequestView(model=body.get("model"))
+        if body.get("encoding_format"):
+            view.parameters["gen_ai.request.encoding_formats"] = [body["encoding_format"]]
+        if isinstance(body.get("dimensions"), int):
+            view.parameters["gen_ai.embeddings.dimension.count"] = body["dimensions"]
+        view.messages = [{"role": "user", "parts": [parts.text(slot.read())]} for slot in _text_or_list(body, "input")]
+        return view
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        return _text_or_list(body, "input")
+
+    def response(self, body: Json) -> ResponseView:
+        view = ResponseView(model=body.get("model"), usage=chat_usage(body.get("usage")))
+        if view.usage is not None:
+            view.usage.output = None  # an embedding has no output tokens
+        return view
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        return []
+
+    def reader(self) -> EventReader | None:
+        return None
+
+
+class Prompted:
+    """`Wire` of endpoints with one text in and media, text or scores out: images, audio, moderations."""
+
+    def __init__(self, text_in: str, output_type: str | None, text_out: str | None = None) -> None:
+        self._text_in = text_in
+        self._output_type = output_type
+        self._text_out = text_out
+
+    def request(self, body: Json) -> RequestView:
+        messages = [{"role": "user", "parts": [parts.text(slot.read())]} for slot in self.request_slots(body)]
+        return RequestView(model=body.get("model"), output_type=self._output_type, messages=messages)
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        return _text_or_list(body, self._text_in)
+
+    def response(self, body: Json) -> ResponseView:
+        view = ResponseView(id=body.get("id"), model=body.get("model"), usage=_usage(body.get("usage")))
+        found = [parts.text(slot.read()) for slot in self.response_slots(body)]
+        for image in as_list(body.get("data")) if self._output_type == "image" else ():
+            if as_dict(image).get("b64_json"):
+                found.append(parts.blob("image/png", image["b64_json"]))
+            elif as_dict(image).get("url"):
+                found.append(parts.from_url(image["url"], "image"))
+        if found:
+            view.messages = [{"role": "assistant", "parts": found, "finish_reason": "stop"}]
+        return view
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        slots = _text_or_list(body, self._text_out, "assistant") if self._text_out else []
+        for segment in as_list(body.get("segments")) if self._text_out else ():
+            slots += _text_or_list(as_dict(segment), "text", "assistant")
+        return slots
+
+    def reader(self) -> EventReader | None:
+        return None
+
+
+class Opaque:
+    """`Wire` of endpoints that are not model calls, or not known: nothing is read and nothing is guarded."""
+
+    def request(self, body: Json) -> RequestView:
+        model = body.get("model")
+        return RequestView(model=model if isinstance(model, str) else None)
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        return []
+
+    def response(self, body: Json) -> ResponseView:
+        return ResponseView()
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        return []
+
+    def reader(self) -> EventReader | None:
+        return None
+
+
+def _text_or_list(body: Json, key: str, role: str = "user") -> list[Slot]:
+    value = body.get(key)
+    if isinstance(value, str):
+        return [Slot(body, key, role)]  # pyright: ignore[reportArgumentType]
+    found: list[Slot] = []
+    for index, item in enumerate(as_list(value)):
+        if isinstance(item, str):
+            found.append(Slot(value, index, role))  # pyright: ignore[reportArgumentType]
+        elif isinstance(as_dict(item).get("text"), str):
+            found.append(Slot(item, "text", role))  # pyright: ignore[reportArgumentType]
+    return found
+
+
+def _usage(raw: object) -> Usage | None:
+    return item_usage(raw) if isinstance(raw, dict) and "input_tokens" in raw else chat_usage(raw)

@@ -1,0 +1,304 @@
+"""The OpenAI Responses API: items in, items out, and a stream of typed events that repeats every text several times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hardened_instrumentation.calls import (
+    Delta,
+    EventView,
+    Json,
+    RequestView,
+    ResponseView,
+    Role,
+    Slot,
+    SlotKind,
+    Usage,
+    WireEvent,
+)
+from hardened_instrumentation.wires import parts
+from hardened_instrumentation.wires.openai_chat import ROLES
+from hardened_instrumentation.wires.parts import as_dict, as_list
+
+PARAMETERS = {
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "max_output_tokens": "gen_ai.request.max_tokens",
+    "previous_response_id": "gen_ai.request.previous_response.id",
+    "service_tier": "openai.request.service_tier",
+}
+MEDIA = {"input_image": "image", "input_audio": "audio", "input_file": "document", "image_generation_call": "image"}
+FINISH_REASONS = {"max_output_tokens": "length", "max_tokens": "length", "content_filter": "content_filter"}
+TERMINAL = {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
+TEXT_KEYS: dict[str, SlotKind] = {
+    "text": "text",
+    "refusal": "text",
+    "transcript": "text",
+    "arguments": "arguments",
+    "input": "arguments",
+    "code": "text",
+}
+CALLS = {"function_call", "mcp_call", "custom_tool_call"}
+CALL_OUTPUTS = {"function_call_output", "custom_tool_call_output", "mcp_call_output"}
+
+
+class Responses:
+    """`Wire` of `/responses`, of its retrieval and of its cancellation."""
+
+    def request(self, body: Json) -> RequestView:
+        view = RequestView(model=body.get("model"), parameters=parts.parameters(body, PARAMETERS))
+        effort = as_dict(body.get("reasoning")).get("effort")
+        if effort:
+            view.parameters["gen_ai.request.reasoning.level"] = effort
+        if isinstance(body.get("instructions"), str):
+            view.system = [parts.text(body["instructions"])]
+        given = body.get("input")
+        if isinstance(given, str):
+            view.messages = [{"role": "user", "parts": [parts.text(given)]}]
+        else:
+            view.messages = [_message(as_dict(item), "user") for item in as_list(given)]
+        view.tools = [as_dict(tool) for tool in as_list(body.get("tools"))]
+        conversation = body.get("conversation")
+        view.conversation_id = conversation if isinstance(conversation, str) else as_dict(conversation).get("id")
+        kind = as_dict(as_dict(body.get("text")).get("format")).get("type")
+        if kind:
+            view.output_type = "text" if kind == "text" else "json"
+        return view
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        slots: list[Slot] = []
+        if isinstance(body.get("instructions"), str):
+            slots.append(Slot(body, "instructions", "system"))
+        if isinstance(body.get("input"), str):
+            slots.append(Slot(body, "input", "user"))
+        for item in as_list(body.get("input")):
+            _item_slots(as_dict(item), "user", slots)
+        return slots
+
+    def response(self, body: Json) -> ResponseView:
+        view = ResponseView(id=body.get("id"), model=body.get("model"), usage=usage(body.get("usage")))
+        if isinstance(body.get("service_tier"), str):
+            view.attributes["openai.response.service_tier"] = body["service_tier"]
+        items = [as_dict(item) for item in as_list(body.get("output"))]
+        reason = finish_reason(body, items)
+        found = [part for item in items for part in _message(item, "assistant")["parts"]]
+        if found:
+            view.messages = [{"role": "assistant", "parts": found, "finish_reason": reason}]
+        view.finish_reasons = (reason,)
+        view.complete = body.get("status") not in ("queued", "in_progress")
+        return view
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        slots: list[Slot] = []
+        for item in as_list(body.get("output")):
+            _item_slots(as_dict(item), "assistant", slots)
+        return slots
+
+    def reader(self) -> ResponseReader:
+        return ResponseReader()
+
+
+class ResponseReader:
+    """Reads the events of one streamed response.
+
+    A growing field is (event name less `.delta`, output index, content or summary index). Texts come again in `.done`
+    events, finished parts and items, and the final response: all of them are snapshots.
+    """
+
+    def __init__(self) -> None:
+        self._last: Json = {}
+        self._text: dict[tuple[Any, ...], list[str]] = {}
+        self._delta_event: dict[tuple[Any, ...], Json] = {}
+        self._items: dict[int, Json] = {}
+
+    def read(self, event: WireEvent) -> EventView:
+        data = event.data
+        if data is None:
+            return EventView()
+        kind = data.get("type") or event.name or ""
+        if isinstance(data.get("response"), dict):
+            self._last = data["response"]
+        if kind.endswith(".delta") and isinstance(data.get("delta"), str):
+            return self._delta(kind, data)
+        if kind in TERMINAL:
+            return EventView((), list(self._text), self._snapshots(data["response"]), terminal=True)
+        if kind.endswith(".done"):
+            return self._done(kind, data)
+        return EventView()
+
+    def _delta(self, kind: str, data: Json) -> EventView:
+        place = (kind[: -len(".delta")], data.get("output_index"), data.get("content_index", data.get("summary_index")))
+        self._text.setdefault(place, [])
+        self._delta_event[place] = data
+        if "audio.delta" in kind or "partial_image" in kind:
+            return EventView(content=True)  # base64, not text
+        return EventView((Delta(Slot(data, "delta", "assistant", _kind(kind)), place),), content=True)
+
+    def _done(self, kind: str, data: Json) -> EventView:
+        if isinstance(data.get("item"), dict):
+            index = data.get("output_index", 0)
+            self._items[index] = data["item"]
+            closes = [place for place in self._text if place[1] == index]
+            return EventView((), closes, self._item_snapshots(data["item"], index))
+        if isinstance(data.get("part"), dict):
+            slots: list[Slot] = []
+            _part_slots(data["part"], "assistant", slots, reasoning="summary" in kind or "reasoning" in kind)
+            place = self._place(slots, data.get("output_index"), data.get("content_index", data.get("summary_index")))
+            return EventView((), [place] if place in self._text else (), [Delta(slot, place) for slot in slots])
+        place = (kind[: -len(".done")], data.get("output_index"), data.get("content_index", data.get("summary_index")))
+        keys = [key for key in TEXT_KEYS if isinstance(data.get(key), str)]
+        snapshots = [Delta(Slot(data, key, "assistant", _kind(kind)), place) for key in keys]
+        return EventView((), [place] if place in self._text else (), snapshots)
+
+    def _place(self, slots: list[Slot], output: Any, content: Any) -> tuple[Any, ...]:
+        known = [place for place in self._text if place[1:] == (output, content)]
+        names = {"text": "output_text", "refusal": "refusal"}
+        wanted = [place for place in known if slots and names.get(slots[0].key, "") in place[0]]
+        return (wanted or known or [("", output, content)])[0]
+
+    def _item_snapshots(self, item: Json, index: int) -> list[Delta]:
+        slots: list[Slot] = []
+        _item_slots(item, "assistant", slots)
+        return [Delta(slot, ("", index, None)) for slot in slots]
+
+    def _snapshots(self, response: Json) -> list[Delta]:
+        items = as_list(response.get("output"))
+        return [found for index, item in enumerate(items) for found in self._item_snapshots(as_dict(item), index)]
+
+    def collect(self, event: WireEvent, view: EventView) -> None:
+        for delta in view.deltas:
+            self._text[delta.place].append(delta.slot.holder["delta"])
+
+    def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
+        self._text[place].append(text)
+        data = {**self._delta_event[place], "delta": text}
+        if "logprobs" in data:
+            data["logprobs"] = []
+        return WireEvent(data.get("type"), data, b"", changed=True)
+
+    def response(self) -> ResponseView:
+        body = self._last
+        complete = body.get("status") not in (None, "queued", "in_progress")
+        if not complete:
+            body = {**body, "output": self._output()}
+        view = Responses().response(body)
+        view.complete = complete
+        if not complete:
+            view.finish_reasons = ()
+        return view
+
+    def _output(self) -> list[Json]:
+        """The items as far as they came, of a stream that was left early."""
+        finished = [self._items[index] for index in sorted(self._items)]
+        open_texts = [
+            {"type": "message", "content": [{"type": "output_text", "text": "".join(pieces)}]}
+            for place, pieces in self._text.items()
+            if place[1] not in self._items and place[0] == "response.output_text"
+        ]
+        return finished + open_texts
+
+
+def usage(raw: Any) -> Usage | None:
+    """Usage of the Responses API."""
+    if not isinstance(raw, dict):
+        return None
+    counts: Json = raw  # pyright: ignore[reportUnknownVariableType]
+    given, made = as_dict(counts.get("input_tokens_details")), as_dict(counts.get("output_tokens_details"))
+    return Usage(
+        input=counts.get("input_tokens"),
+        output=counts.get("output_tokens"),
+        cache_read=given.get("cached_tokens"),
+        reasoning=made.get("reasoning_tokens"),
+        raw=counts,
+    )
+
+
+def finish_reason(body: Json, items: list[Json]) -> str:
+    """The Responses API has no finish reason; it follows from the status and from what the output holds."""
+    if body.get("status") == "incomplete":
+        reason = as_dict(body.get("incomplete_details")).get("reason")
+        return FINISH_REASONS.get(reason or "", reason or "length")
+    if body.get("status") in ("failed", "cancelled"):
+        return "error"
+    return "tool_call" if any(item.get("type") in CALLS for item in items) else "stop"
+
+
+def _kind(event: str) -> SlotKind:
+    if "reasoning" in event:
+        return "reasoning"
+    return "arguments" if "arguments" in event or "tool_call_input" in event else "text"
+
+
+def _message(item: Json, default_role: Role) -> Json:
+    kind = item.get("type") or "message"
+    if kind == "message":
+        content = item.get("content")
+        found = (
+            [parts.text(content)] if isinstance(content, str) else [_part(as_dict(part)) for part in as_list(content)]
+        )
+        return {"role": item.get("role") or default_role, "parts": found}
+    if kind in CALLS:
+        arguments = item.get("arguments", item.get("input"))
+        call = parts.tool_call(item.get("call_id") or item.get("id"), item.get("name"), arguments)
+        return {"role": "assistant", "parts": [call]}
+    if kind in CALL_OUTPUTS:
+        return {"role": "tool", "parts": [parts.tool_response(item.get("call_id"), item.get("output"))]}
+    if kind == "reasoning":
+        texts = [as_dict(part).get("text") for part in (*as_list(item.get("summary")), *as_list(item.get("content")))]
+        return {"role": "assistant", "parts": [parts.reasoning(text) for text in texts if isinstance(text, str)]}
+    if kind == "image_generation_call":
+        return {"role": "assistant", "parts": [parts.blob("image/png", item.get("result") or "")]}
+    return {"role": "assistant", "parts": [parts.generic(kind)]}
+
+
+def _part(part: Json) -> Json:
+    kind = part.get("type")
+    if kind in ("input_text", "output_text", "text", "summary_text", "reasoning_text"):
+        return parts.text(part.get("text") or "")
+    if kind == "refusal":
+        return parts.text(part.get("refusal") or "")
+    if kind == "input_image":
+        url = part.get("image_url")
+        return parts.from_url(url, "image") if isinstance(url, str) else parts.file(part.get("file_id") or "", "image")
+    if kind == "input_audio":
+        audio = as_dict(part.get("input_audio"))
+        return parts.blob(f"audio/{audio.get('format') or 'wav'}", audio.get("data") or "")
+    if kind == "input_file":
+        data = part.get("file_data") or part.get("file_url")
+        return parts.from_url(data, "document") if data else parts.file(part.get("file_id") or "")
+    return parts.generic(str(kind))
+
+
+def _item_slots(item: Json, role: Role, slots: list[Slot]) -> None:
+    kind = item.get("type") or "message"
+    if kind == "message":
+        role = ROLES.get(item.get("role") or "", role)
+        if isinstance(item.get("content"), str):
+            slots.append(Slot(item, "content", role))
+        for part in as_list(item.get("content")):
+            _part_slots(as_dict(part), role, slots)
+    elif kind in CALL_OUTPUTS:
+        if isinstance(item.get("output"), str):
+            slots.append(Slot(item, "output", "tool"))
+        for part in as_list(item.get("output")):
+            _part_slots(as_dict(part), "tool", slots)
+    elif kind == "reasoning":
+        for part in (*as_list(item.get("summary")), *as_list(item.get("content"))):
+            _part_slots(as_dict(part), "assistant", slots, reasoning=True)
+    elif kind in MEDIA:
+        slots.append(Slot(item, MEDIA[kind], "assistant", "opaque"))
+    else:
+        for key, slot_kind in TEXT_KEYS.items():
+            if isinstance(item.get(key), str):
+                slots.append(Slot(item, key, "assistant", slot_kind))
+        if kind == "mcp_call" and isinstance(item.get("output"), str):
+            slots.append(Slot(item, "output", "tool"))
+
+
+def _part_slots(part: Json, role: Role, slots: list[Slot], *, reasoning: bool = False) -> None:
+    kind = part.get("type") or ""
+    if kind in MEDIA:
+        slots.append(Slot(part, MEDIA[kind], role, "opaque"))
+    for key in ("text", "refusal", "transcript"):
+        if isinstance(part.get(key), str):
+            slots.append(Slot(part, key, role, "reasoning" if reasoning else "text"))

@@ -1,0 +1,71 @@
+"""Message parts of the OpenTelemetry GenAI conventions, built from what providers send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hardened_instrumentation.calls import Json
+from hardened_instrumentation.framing import parse_json
+
+MODALITIES = {"image": "image", "audio": "audio", "video": "video", "application": "document", "text": "document"}
+
+
+def text(content: str) -> Json:
+    return {"type": "text", "content": content}
+
+
+def reasoning(content: str) -> Json:
+    return {"type": "reasoning", "content": content}
+
+
+def tool_call(id: str | None, name: str | None, arguments: Any) -> Json:
+    """`arguments` as parsed JSON where they are JSON, else as the text they are."""
+    if isinstance(arguments, str):
+        parsed = parse_json(arguments) if arguments else None
+        arguments = arguments if parsed is None and arguments else parsed
+    return {"type": "tool_call", "id": id, "name": name or "", "arguments": arguments}
+
+
+def tool_response(id: str | None, response: Any) -> Json:
+    return {"type": "tool_call_response", "id": id, "response": response}
+
+
+def from_url(url: str, modality: str) -> Json:
+    """A `blob` for a data URL, else a `uri`."""
+    if url.startswith("data:"):
+        head, _, content = url[5:].partition(",")
+        return blob(head.partition(";")[0], content, modality)
+    return {"type": "uri", "modality": modality, "uri": url}
+
+
+def blob(mime_type: str | None, content: str, modality: str | None = None) -> Json:
+    """Base64 content; telemetry replaces it by its size and digest."""
+    modality = modality or MODALITIES.get((mime_type or "").partition("/")[0], "document")
+    return {"type": "blob", "modality": modality, "mime_type": mime_type, "content": content}
+
+
+def file(file_id: str, modality: str = "document") -> Json:
+    return {"type": "file", "modality": modality, "file_id": file_id}
+
+
+def generic(kind: str) -> Json:
+    """A part that the conventions do not know: only its kind is kept, since its content cannot be interpreted."""
+    return {"type": kind}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
+
+
+def as_dict(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def parameters(body: Json, table: dict[str, str]) -> dict[str, Any]:
+    """Request parameters by attribute name: `table` maps keys of the body."""
+    found: dict[str, Any] = {}
+    for key, attribute in table.items():
+        value = body.get(key)
+        if isinstance(value, (int, float, str)) or (value and isinstance(value, list) and isinstance(value[0], str)):
+            found[attribute] = value
+    return found
