@@ -1,8 +1,8 @@
 """The seams: turn the calls of provider SDKs into neutral `Call`s for one handler.
 
-Knows neither telemetry nor policy, and imports no provider SDK: a seam is put in place when the application imports the SDK,
-or at once if it has already done so. Clients, bound methods and raw-response objects made before are covered, since the seam
-is in the base class that all of them call.
+Knows neither telemetry nor policy, and imports no provider SDK: a seam is put in place when the application imports
+the SDK, or at once if it has already done so. Clients, bound methods and raw-response objects made before are covered,
+since the seam is in the base class that all of them call.
 """
 
 from __future__ import annotations

@@ -32,8 +32,9 @@ Ending = Literal["read", "closed", "dropped", "cancelled", "failed"]
 class Slot:
     """One place in a wire body that holds text: `holder[key]`. Writing it changes the body.
 
-    `kind` is `text`, `arguments` (JSON text of a tool call), `tool_input` (one text inside parsed arguments), `reasoning` (signed by the provider: never rewritten), or
-    `opaque` (not text: image, audio, file; `key` then names the modality and there is nothing to read).
+    `kind` is `text`, `arguments` (JSON text of a tool call), `tool_input` (one text inside parsed arguments),
+    `reasoning` (signed by the provider: never rewritten), or `opaque` (image, audio, file: `key` names the modality and
+    there is nothing to read).
     """
 
     holder: Any
@@ -99,8 +100,8 @@ class ResponseView:
 class WireEvent:
     """One event of a streamed response.
 
-    `data` is parsed on demand by the framing; an event whose `data` was changed is encoded again, one that was not goes on
-    byte for byte (`raw`).
+    An event whose `data` was changed is encoded again; one that was not goes on byte for byte (`raw`). `data` is `None`
+    for what is not a JSON object, such as `[DONE]`, a comment, or an event that was cut off.
     """
 
     name: str | None
@@ -111,7 +112,7 @@ class WireEvent:
 
 @dataclass(slots=True)
 class Delta:
-    """A piece of a text field that grows over the events of a stream. `place` identifies the field within the stream."""
+    """A piece of a text field that grows over the events of a stream; `place` identifies the field in the stream."""
 
     slot: Slot
     place: tuple[Any, ...]
@@ -201,7 +202,7 @@ class Call:
         self.body, self.body_changed = body, True
 
 
-ReplyKind = Literal["json", "events", "binary", "other"]
+ReplyKind = Literal["json", "text", "events", "binary"]
 
 
 class Reply(Protocol):
@@ -212,7 +213,7 @@ class Reply(Protocol):
 
     @property
     def kind(self) -> ReplyKind:
-        """`json` (body at hand), `events` (a stream of them), `binary` (not text), or `other`."""
+        """`json` or `text` (the body is at hand), `events` (a stream of them), or `binary`."""
         ...
 
     @property
@@ -222,10 +223,10 @@ class Reply(Protocol):
 
     @property
     def body(self) -> Any:
-        """The parsed body of a `json` reply. Parsed once; `None` if it is not valid JSON."""
+        """The parsed body of a `json` reply, `None` if it is not valid JSON; the text of a `text` reply."""
         ...
 
-    def replace(self, body: Json) -> None:
+    def replace(self, body: Json | str) -> None:
         """Let the SDK see `body` instead."""
         ...
 

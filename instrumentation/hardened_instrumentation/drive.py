@@ -1,13 +1,14 @@
 """Drives a flow beside an SDK's own request method, for sync and async callers.
 
-The SDK calls us twice within one request: in its `request` method, where the call begins, and when a response has arrived
-but nothing of it is parsed. The flow waits at its `Send` between the two. So `Exchange.begin` and `Exchange.arrived` are the
-whole protocol, and the SDK's own code (retries, middleware, parsing) runs in between, unchanged.
+The SDK calls us twice within one request: in its `request` method, where the call begins, and when a response has
+arrived but nothing of it is parsed. The flow waits at its `Send` between the two. So `Exchange.run` and
+`Exchange.arrived` are the whole protocol, and the SDK's own code (retries, middleware, parsing) runs unchanged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -101,7 +102,7 @@ class Exchange:
         while isinstance(effect := self.effect, Work):
             try:
                 value = effect.function()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - the flow decides
                 self.throw(error)
             else:
                 self.send(value)
@@ -152,8 +153,8 @@ class Exchange:
             import anyio.to_thread
 
             try:
-                value = await anyio.to_thread.run_sync(effect.function)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            except BaseException as error:
+                value: Any = await anyio.to_thread.run_sync(effect.function)
+            except BaseException as error:  # noqa: BLE001 - the flow decides
                 self.throw(error)
             else:
                 self.send(value)
@@ -171,7 +172,5 @@ class _Current:
         self._token: Token[Exchange | None] = _current.set(self._exchange)
 
     def __exit__(self, *_: object) -> None:
-        try:
+        with suppress(ValueError):  # a dropped coroutine is closed in a foreign context: nothing to reset there
             _current.reset(self._token)
-        except ValueError:
-            pass  # a coroutine that was dropped is closed in a foreign context, where there is nothing to reset

@@ -1,7 +1,7 @@
 """An HTTP response before the SDK has looked at it, for SDKs on `httpx` and on `httpx2`.
 
-The response object stays the SDK's; only what it holds changes: its content, or the stream of bytes that it will read. Both
-packages have the same attributes here (a contract test asserts them); the package is taken from the response itself.
+The response object stays the SDK's; only what it holds changes: its content, or the stream of bytes that it will read.
+Both packages have the same attributes here (a contract test asserts them); which one it is says the response itself.
 """
 
 from __future__ import annotations
@@ -34,17 +34,20 @@ class HttpReply:
     @property
     def unread(self) -> bool:
         """Whether the body must be read before `body` can be used."""
-        return self.kind == "json" and not hasattr(self.response, "_content")
+        return self.kind in ("json", "text") and not hasattr(self.response, "_content")
 
     @property
     def body(self) -> Any:
         if self._body is _UNPARSED:
-            self._body = parse_json(self.response.content)
+            self._body = parse_json(self.response.content) if self.kind == "json" else self.response.text
         return self._body
 
-    def replace(self, body: Json) -> None:
+    def replace(self, body: Json | str) -> None:
         self._body = body
-        self.response._content = dump_json(body)
+        if isinstance(body, str):
+            self.response._content = body.encode(self.response.encoding or "utf-8", "replace")
+        else:
+            self.response._content = dump_json(body)
         self.response.__dict__.pop("_text", None)
 
     def attach(self, session: StreamSession) -> None:
@@ -119,7 +122,7 @@ def _kind(response: Any, streamed: bool) -> ReplyKind:
     if "json" in content_type:
         return "json"
     if content_type.startswith("text/"):
-        return "other"
+        return "text"
     return "binary"
 
 

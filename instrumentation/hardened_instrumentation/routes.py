@@ -26,7 +26,7 @@ _IDENTIFIER = re.compile(r"[0-9]|^.{25,}$")
 
 
 def route_name(path: str) -> str:
-    """A path with its identifiers replaced, so that it can name spans: `batches/batch_12/cancel` → `batches/{id}/cancel`."""
+    """A path without its identifiers, so that it can name spans: `batches/b_12/cancel` → `batches/{id}/cancel`."""
     segments = path.strip("/").split("/")[:6]
     return "/".join("{id}" if _IDENTIFIER.search(segment) and segment != "v1" else segment for segment in segments)
 

@@ -1,8 +1,8 @@
 """anthropic, with its Bedrock, Vertex and Foundry clients.
 
-From version 2 on the SDK emits a span of its own for each call as soon as the application has a tracer provider. One call
-shall be one span: while our handler traces the calls, the SDK's clients have no tracer, and we send the trace context that
-they would have sent.
+From version 2 on the SDK emits a span of its own for each call as soon as the application has a tracer provider. One
+call shall be one span: while our handler traces the calls, the SDK's clients have no tracer, and we send the trace
+context that they would have sent.
 """
 
 from __future__ import annotations

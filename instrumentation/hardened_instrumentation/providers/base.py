@@ -73,7 +73,7 @@ def describer(
         host = base_url.host
         return Call(
             sdk=sdk,
-            provider=place(type(client), host),
+            provider=place(client.__class__, host),
             operation=endpoint.operation,
             route=endpoint.name,
             method=method,

@@ -133,8 +133,8 @@ class MessageReader:
         self._stopped = False
 
     def read(self, event: WireEvent) -> EventView:
-        data = event.data
-        kind = data.get("type") if data is not None else None
+        data: Json = event.data or {}
+        kind = data.get("type")
         if kind == "content_block_delta":
             return self._delta(data.get("index"), as_dict(data.get("delta")))
         if kind == "content_block_start":
@@ -149,7 +149,7 @@ class MessageReader:
             self._usage.update({key: value for key, value in as_dict(data.get("usage")).items() if value is not None})
         elif kind == "message_stop":
             self._stopped = True
-        elif data is not None and isinstance(data.get("completion"), str):
+        elif isinstance(data.get("completion"), str):
             return self._completion(data)
         return EventView(closes=list(self._text) if self._stopped else (), terminal=self._stopped)
 

@@ -101,7 +101,7 @@ class ChatReader:
         data = event.data
         if data is None:
             self._done = self._done or event.raw.lstrip().startswith(b"data: [DONE]")
-            return EventView(terminal=self._done)
+            return EventView((), list(self._text) if self._done else (), terminal=self._done)
         if not self._head:
             self._head = data
         if data.get("usage"):

@@ -56,7 +56,7 @@ class CompletionReader:
         data = event.data
         if data is None:
             self._done = self._done or event.raw.lstrip().startswith(b"data: [DONE]")
-            return EventView(terminal=self._done)
+            return EventView((), list(self._text) if self._done else (), terminal=self._done)
         self._head = self._head or data
         self._usage = data.get("usage") or self._usage
         deltas: list[Delta] = []
