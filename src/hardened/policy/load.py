@@ -1,0 +1,205 @@
+"""Which policy holds: finding it, reading it, and putting the environment over it.
+
+The first of these that is given is used, alone: an explicit source, `HARDENED_POLICY`, `hardened.yaml` in the working
+directory, zero configuration. So a file that happens to lie in the working directory never weakens an explicit choice.
+Then `HARDENED_*` variables replace single settings, whatever the source is: who runs the process has the last word.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from hardened.errors import PolicyError
+from hardened.policy.problems import explain, suggest
+from hardened.policy.schema import Policy, PresetName, Section
+from hardened.policy.settings import POLICY_VARIABLE, PREFIX, KeyPath, Names
+
+Source = str | os.PathLike[str] | Mapping[str, Any] | Policy
+
+PRESETS: Final[tuple[str, ...]] = typing.get_args(PresetName)
+FILE_NAMES: Final = ("hardened.yaml", "hardened.yml")
+BUILT_IN: Final = ("secrets", "pii", "injection", "topic")
+
+# Where no policy can be read, private data stays in and nothing is recorded of it, but no call is refused.
+SAFE: Final[Mapping[str, Any]] = {
+    "detectors": {
+        name: dict.fromkeys(("input", "output", "retrieval", "tool_call", "tool_result"), "redact")
+        for name in ("secrets", "pii")
+    },
+    "telemetry": {"content": False},
+}
+
+_log = logging.getLogger("hardened.policy")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A policy in the making: plain data, and for each setting where it was said."""
+
+    source: str
+    data: dict[str, Any]
+    origins: dict[KeyPath, str] = field(default_factory=dict[KeyPath, str])
+
+    def set(self, path: KeyPath, value: Any, origin: str) -> None:
+        """Puts a setting over what was there; mappings are merged."""
+        if isinstance(value, Mapping) and isinstance(_at(self.data, path), Mapping):
+            for key, inner in typing.cast(Mapping[str, Any], value).items():
+                self.set((*path, str(key)), inner, origin)
+            return
+        here = self.data
+        for step in path[:-1]:
+            inner = here.get(step, {})
+            if not isinstance(inner, Mapping):
+                return  # already wrong, and to be reported as it was said
+            here[step] = dict(typing.cast(Mapping[str, Any], inner))
+            here = here[step]
+        here[path[-1]] = value
+        self.origins[path] = origin
+
+    def policy(self) -> Policy:
+        """The validated policy. Raises PolicyError."""
+        if not self.data:
+            return Policy.model_construct()  # nothing to check: the models need not even be built
+        try:
+            return Policy.model_validate(self.data)
+        except ValidationError as error:
+            raise explain(error, Policy, self.origins, self.source) from None
+
+
+def load(source: Source | None = None, *, env: Mapping[str, str] = os.environ, cwd: Path | None = None) -> Policy:
+    """The policy that holds. `source` is a file, the name of a preset, a mapping or a Policy.
+
+    Raises PolicyError, which names file, line and key, and never a value.
+    """
+    return load_with_source(source, env=env, cwd=cwd)[0]
+
+
+def load_with_source(
+    source: Source | None = None,
+    *,
+    env: Mapping[str, str] = os.environ,
+    cwd: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[Policy, str]:
+    """As `load`, with the name of the source; overrides by keyword (see `settings`) stand below the environment's."""
+    draft = _draft(source, env, cwd)
+    _override(draft, overrides or {})
+    for path, value, variable in _variables(draft, env):
+        draft.set(path, value, f"environment variable {variable}")
+    return draft.policy(), draft.source
+
+
+def load_safe(*, env: Mapping[str, str] = os.environ) -> Policy:
+    """What to go on with when the policy is broken: private data is redacted and not recorded, nothing is blocked.
+
+    Variables that are in order still hold, so `HARDENED_MODE=off` works whatever else is wrong. Never raises.
+    """
+    good = Draft("safe policy", dict(SAFE))
+    for path, value, variable in _variables(good, env):
+        trial = Draft(good.source, dict(good.data))
+        trial.set(path, value, variable)
+        try:
+            trial.policy()
+        except PolicyError:
+            continue
+        good = trial
+    return good.policy()
+
+
+def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> Draft:
+    """The first source that is given, unchecked."""
+    if source is None and (named := env.get(POLICY_VARIABLE)):
+        return _from_name(named, f"environment variable {POLICY_VARIABLE}")
+    if source is None:
+        directory = cwd or Path()
+        file = next((directory / name for name in FILE_NAMES if (directory / name).exists()), None)
+        return _from_file(file) if file else Draft("zero configuration", {})
+    if isinstance(source, Policy):
+        return Draft("Policy object", _plain(source))
+    if isinstance(source, Mapping):
+        return Draft("policy mapping", _plain(source))
+    return _from_name(os.fspath(source), "policy")
+
+
+def _from_name(name: str, said_by: str) -> Draft:
+    """A preset or a file."""
+    if name in PRESETS:
+        return Draft(f"preset {name}", {"preset": name})
+    file = Path(name)
+    if not file.suffix and os.sep not in name and not file.exists():
+        raise PolicyError(f"{said_by}: neither a file nor a preset ({', '.join(PRESETS)}){suggest(name, PRESETS)}")
+    return _from_file(file)
+
+
+def _from_file(file: Path) -> Draft:
+    from hardened.policy.yaml_file import read
+
+    data, lines = read(file)
+    return Draft(str(file), data, {path: f"{file}, line {line}" for path, line in lines.items()})
+
+
+def _override(draft: Draft, overrides: Mapping[str, Any]) -> None:
+    """Settings given by keyword: a whole section (`telemetry={...}`) or one setting (`telemetry_content=False`)."""
+    if not overrides:
+        return
+    names = Names()
+    for word, value in overrides.items():
+        detectors = _detectors(draft)
+        path = (word,) if word in Policy.model_fields else names.find(word, detectors)
+        if path is None:
+            known = [*Policy.model_fields, *names.all(detectors)]
+            raise PolicyError(f"configure(): unknown setting {word!r}{suggest(word, known)}")
+        draft.set(path, _plain(value), f"configure({word}=…)")
+
+
+def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any, str]]:
+    """The settings that the environment makes, as (path, value, variable). Empty variables count as not set."""
+    variables = sorted(name for name in env if name.startswith(PREFIX) and name != POLICY_VARIABLE and env[name])
+    if not variables:
+        return []
+    names = Names()
+    detectors = _detectors(draft)
+    settings: list[tuple[KeyPath, Any, str]] = []
+    for variable in variables:
+        path = names.find(variable.removeprefix(PREFIX).lower(), detectors)
+        if path is None:
+            known = [POLICY_VARIABLE, *(PREFIX + word.upper() for word in names.all(detectors))]
+            _log.warning("%s: no such setting%s", variable, suggest(variable, known))
+        else:
+            text = env[variable].strip()
+            settings.append((path, _words(text) if path == ("disable",) else text, variable))
+    return settings
+
+
+def _detectors(draft: Draft) -> dict[str, Any]:
+    """The detectors that can be named: the built-in ones and those that the policy speaks of."""
+    said = draft.data.get("detectors")
+    return dict.fromkeys(BUILT_IN) | (typing.cast(dict[str, Any], said) if isinstance(said, Mapping) else {})
+
+
+def _plain(value: Any) -> Any:
+    """Mappings and models as dictionaries of what was set."""
+    if isinstance(value, Section):
+        return value.model_dump(exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in typing.cast(Mapping[Any, Any], value).items()}
+    return value
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    """What lies at a path, or None."""
+    for step in path:
+        data = typing.cast(Mapping[str, Any], data).get(step) if isinstance(data, Mapping) else None
+    return data

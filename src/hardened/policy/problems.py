@@ -1,0 +1,104 @@
+"""Messages about a policy that cannot be used: where, what, what would be right; never a value, it could be secret."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from hardened.errors import PolicyError
+from hardened.policy.schema import Section
+from hardened.policy.settings import KeyPath, section_of
+
+MOST_SHOWN: Final = 10  # problems in one message
+
+# Words of a schema, names of detectors and models. A value pasted into the place of a key (`{key:sk-1f…}`) is none.
+_A_NAME: Final = re.compile(r"(?!sk|pk)[A-Za-z]+(?:[_.*/-][A-Za-z]+|[_.*-]?[0-9]{1,2})*[*]?")
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "bool": "expected true or false",
+    "int": "expected a whole number",
+    "float": "expected a number",
+    "finite": "expected a finite number",
+    "string_pattern": "does not have the expected form",
+    "string_too_short": "must not be empty",
+    "string": "expected text; put it in quotes if it looks like a number or a date",
+    "tuple": "expected a list",
+    "dict": "expected a mapping (`key: value` lines)",
+    "model": "expected a mapping (`key: value` lines)",
+    "missing": "is missing",
+}
+_LIMITS: Final = {"greater_than": "above", "greater_than_equal": "at least", "less_than_equal": "at most"}
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known word, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def shown(key: object) -> str:
+    """A key as it may be printed: what does not look like a name could be a misplaced value."""
+    text = str(key)
+    return text if len(text) <= 40 and _A_NAME.fullmatch(text) else "…"
+
+
+def dotted(path: Iterable[object]) -> str:
+    """`detectors.pii.input`."""
+    return ".".join(f"[{key}]" if isinstance(key, int) else shown(key) for key in path).replace(".[", "[")
+
+
+def explain(error: ValidationError, section: type[Section], origins: Mapping[KeyPath, str], source: str) -> PolicyError:
+    """The error to raise for what pydantic found. `origins` says where the setting at a path comes from."""
+    found = error.errors(include_url=False, include_context=True, include_input=False)
+    lines = [f"{_origin(one['loc'], origins, source)}: {_problem(one, section)}" for one in found[:MOST_SHOWN]]
+    if len(found) > MOST_SHOWN:
+        lines.append(f"and {len(found) - MOST_SHOWN} more")
+    return PolicyError("\n".join(lines))
+
+
+def _origin(location: tuple[int | str, ...], origins: Mapping[KeyPath, str], source: str) -> str:
+    """Where the nearest part of the location that we know of was said."""
+    path = tuple(str(part) for part in location)
+    for end in range(len(path), 0, -1):
+        if path[:end] in origins:
+            return origins[path[:end]]
+    return source
+
+
+def _problem(one: Any, section: type[Section]) -> str:
+    location, kind, context = one["loc"], str(one["type"]), one.get("ctx", {})
+    where = dotted(location) or "the policy"
+    if kind == "extra_forbidden":
+        parent = dotted(location[:-1])
+        inside = f" in {parent}" if parent else ""
+        return f"unknown key {shown(location[-1])!r}{inside}{suggest(str(location[-1]), _keys(section, location[:-1]))}"
+    if kind == "literal_error":
+        return f"{where}: expected {_words(context['expected'])}"
+    if kind in _LIMITS:
+        limit = next(value for key, value in context.items() if key in ("gt", "ge", "le"))
+        return f"{where}: must be {_LIMITS[kind]} {limit:g}"
+    if kind == "string_pattern_mismatch" and location[-1] == "host":
+        return f"{where}: expected an address that begins with https:// or http://"
+    for prefix, text in _EXPECTED.items():
+        if kind.startswith(prefix):
+            return f"{where}: {text}"
+    return f"{where}: has a value of the wrong kind"
+
+
+def _words(expected: str) -> str:
+    """pydantic's `'auto', True or False` as one writes it in YAML."""
+    return expected.replace("True", "true").replace("False", "false").replace("'", "")
+
+
+def _keys(section: type[Section], path: Iterable[object]) -> Iterable[str]:
+    """The keys that are known at a path."""
+    steps = list(path)
+    while steps:
+        step = str(steps.pop(0))
+        inner = section_of(section.model_fields[step].annotation) if step in section.model_fields else None
+        section = inner or section  # a name chosen by the user, such as a detector's, leads no deeper
+    return section.model_fields

@@ -1,0 +1,164 @@
+"""What a policy can say. Every setting is declared here once; environment variables, JSON schema and docs follow.
+
+A `Policy` is declarative: what it leaves open (None) is as its preset says, see `presets`. The models are built on
+first use, so that an application without any configuration does not pay for them.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+PresetName = Literal["observe", "balanced", "strict"]
+StageAction = Literal["allow", "warn", "redact", "block"]
+
+
+def _switch(value: object) -> object:
+    """The words of YAML 1.1 and of environment variables for true and false; everything else as it is."""
+    if isinstance(value, str):
+        return {
+            "true": True,
+            "on": True,
+            "yes": True,
+            "1": True,
+            "false": False,
+            "off": False,
+            "no": False,
+            "0": False,
+        }.get(value.lower(), value.lower())
+    return value
+
+
+Switch = Annotated[Literal["auto", True, False], BeforeValidator(_switch)]
+Score = Annotated[float, Field(ge=0, le=1)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A part of the policy: closed, frozen, and silent about its values when it is wrong."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+
+class DetectorPolicy(Section):
+    """What follows a finding of one detector, by stage. What is left open is as the preset says."""
+
+    enabled: bool = Field(True, description="Whether the detector runs at all.")
+    input: StageAction | None = Field(None, description="Action on what users say to the model.")
+    output: StageAction | None = Field(None, description="Action on what the model answers.")
+    retrieval: StageAction | None = Field(None, description="Action on documents given to the model.")
+    tool_call: StageAction | None = Field(None, description="Action on the arguments of a tool that the model calls.")
+    tool_result: StageAction | None = Field(None, description="Action on what a tool returned to the model.")
+    on_error: Literal["open", "closed"] | None = Field(
+        None, description="When the detector fails: `open` lets the text pass and records it, `closed` blocks."
+    )
+    timeout_ms: PositiveInt | None = Field(
+        None,
+        description="Longest run in milliseconds; then it counts as failed. Without it the detector runs in place.",
+    )
+    min_score: Score | None = Field(None, description="Findings below this score are ignored.")
+    block_score: Score | None = Field(
+        None, description="Where the action is `block`: findings below this score are only warned about."
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the detector itself.")
+
+
+class TraceFile(Section):
+    """The local trace file: OTLP/JSON lines."""
+
+    enabled: bool = Field(True, description="Whether traces are written to local files.")
+    path: str = Field(".hardened/traces", min_length=1, description="Directory of the files.")
+    max_bytes: PositiveInt = Field(64 * 1024 * 1024, description="Size in bytes at which a new file is begun.")
+    retention_days: PositiveInt = Field(14, description="Older files are deleted.")
+
+
+class Otlp(Section):
+    """Export over OTLP/HTTP; where to is said by OpenTelemetry's own variables."""
+
+    enabled: Switch = Field("auto", description="`auto`: when `OTEL_EXPORTER_OTLP_ENDPOINT` or its traces twin is set.")
+    content: bool | None = Field(
+        None,
+        description="Whether messages are sent. Default: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` decides.",
+    )
+
+
+class Langfuse(Section):
+    """Export to Langfuse; what is left open is taken from Langfuse's own variables."""
+
+    enabled: Switch = Field("auto", description="`auto`: when both keys are known, from here or from `LANGFUSE_*`.")
+    content: bool = Field(True, description="Whether (scrubbed) messages are sent.")
+    public_key: str | None = Field(None, description="The public key, or `env:NAME`. Default: `LANGFUSE_PUBLIC_KEY`.")
+    secret_key: SecretStr | None = Field(
+        None, description="The secret key, better as `env:NAME`. Default: `LANGFUSE_SECRET_KEY`."
+    )
+    host: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="Address of the server. Default: `LANGFUSE_BASE_URL` or `LANGFUSE_HOST`.",
+    )
+    environment: str | None = Field(None, description="Default: `LANGFUSE_TRACING_ENVIRONMENT`.")
+    release: str | None = Field(None, description="Version of your application. Default: `LANGFUSE_RELEASE`.")
+
+
+class Telemetry(Section):
+    """What is recorded of a call, and where it goes."""
+
+    content: bool | None = Field(
+        None, description="Whether messages are recorded at all, scrubbed. Preset `strict`: no."
+    )
+    max_content_bytes: PositiveInt = Field(65536, description="Most bytes of messages on one span.")
+    native_spans: Literal["replace", "adopt", "keep"] = Field(
+        "replace", description="What becomes of the spans that a provider SDK emits by itself for the same call."
+    )
+    metrics: bool = Field(True, description="Whether metrics are recorded.")
+    file: TraceFile = Field(default_factory=TraceFile.model_construct)
+    otlp: Otlp = Field(default_factory=Otlp.model_construct)
+    langfuse: Langfuse = Field(default_factory=Langfuse.model_construct)
+
+
+class Price(Section):
+    """What a model costs, in USD per million tokens."""
+
+    input: Dollars = Field(description="Input tokens.")
+    output: Dollars = Field(description="Output tokens, reasoning included.")
+    cache_read: Dollars | None = Field(None, description="Input tokens read from the cache. Default: as `input`.")
+    cache_write: Dollars | None = Field(None, description="Input tokens written to the cache. Default: as `input`.")
+
+
+class Policy(Section):
+    """Everything that can be configured. `Policy()` is zero configuration."""
+
+    preset: PresetName = Field("balanced", description="What holds where this policy says nothing.")
+    mode: Literal["enforce", "shadow", "off"] = Field(
+        "enforce", description="`shadow` decides and records but changes nothing; `off` runs no detector."
+    )
+    stream: Literal["incremental", "buffer", "observe"] = Field(
+        "incremental",
+        description="Streamed answers: release what is decided, hold all until the end, or only look.",
+    )
+    service_name: str | None = Field(None, description="Name of your service in traces. Default: `OTEL_SERVICE_NAME`.")
+    disable: tuple[str, ...] = Field((), description="Providers that are left alone, for example `[openai]`.")
+    detectors: dict[str, DetectorPolicy] = Field(
+        default_factory=dict[str, DetectorPolicy], description="Detectors by name: `pii`, `secrets`, or your own."
+    )
+    telemetry: Telemetry = Field(default_factory=Telemetry.model_construct)
+    prices: dict[str, Price] = Field(
+        default_factory=dict[str, Price], description="Your own prices by model name; `*` stands for any characters."
+    )
+
+    @property
+    def captures_content(self) -> bool:
+        """Whether messages are recorded on spans: as the policy says, else as its preset does."""
+        from hardened.policy.presets import CONTENT
+
+        return CONTENT[self.preset] if self.telemetry.content is None else self.telemetry.content
+
+
+def reveal(value: str | SecretStr | None, env: Mapping[str, str] = os.environ) -> str | None:
+    """The credential that a setting holds or, for `env:NAME`, refers to; None if there is none or NAME is not set."""
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if plain and plain.startswith("env:"):
+        plain = env.get(plain.removeprefix("env:"))
+    return plain or None
