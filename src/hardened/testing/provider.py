@@ -1,0 +1,160 @@
+"""A provider of language models that runs inside a test."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from hardened.testing.message import Answer, Request, encode
+from hardened.testing.routes import error_answer, wire_for
+from hardened.testing.script import Reply
+from hardened.testing.server import Delivery, LoopbackServer
+from hardened.testing.wires.turn import Ids, Turn
+
+Predicate = Callable[[Request], bool]
+Script = Reply | Callable[[Request], Reply]
+
+
+class FakeProvider:
+    """Speaks the wire formats of OpenAI and Anthropic on a loopback address, with answers that a test scripts.
+
+        with FakeProvider() as provider:
+            provider.reply(text="Hello!")
+            client = openai.OpenAI(base_url=provider.openai_base_url, api_key="test")
+            client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])
+            assert provider.requests[-1].json["messages"][0]["content"] == "Hi"
+
+    Knows OpenAI's chat completions, responses, completions, embeddings, images, audio, moderations, batches, files and
+    models (also under Azure OpenAI's paths), Anthropic's messages, token counts and message batches (also under Amazon
+    Bedrock's and Google Vertex AI's paths). Any other path answers 404, unless a reply with a `body` is scripted.
+
+    A request is answered by the first of: a rule of `when` that matches it, the next queued `reply`, the default, which
+    echoes the last message. Safe to use from several threads and event loops at once. It listens on loopback addresses
+    only and raises `ValueError` for any other host.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, gzip: bool = False) -> None:
+        self.requests: list[Request] = []
+        """Every request received so far, in order, as it came."""
+        self.default: Script = Reply()
+        """What answers a request when nothing else was scripted for it."""
+        self._rules: list[tuple[Predicate, Script]] = []
+        self._queue: deque[Script] = deque()
+        self._ids = Ids()
+        self._batches: dict[str, Any] = {}
+        self._host = host
+        self._server = LoopbackServer(self._deliver, host=host, port=port, gzip=gzip)
+
+    def __enter__(self) -> FakeProvider:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+
+    def start(self) -> FakeProvider:
+        """Start without a `with` block; end with `close()`."""
+        return self.__enter__()
+
+    def close(self) -> None:
+        """Stop listening and drop every open connection."""
+        self._server.close()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 before the start unless one was asked for."""
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        """The root of the server. Base of Azure, Bedrock and Vertex clients."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def openai_base_url(self) -> str:
+        """`base_url` for `openai.OpenAI`."""
+        return f"{self.url}/v1"
+
+    @property
+    def anthropic_base_url(self) -> str:
+        """`base_url` for `anthropic.Anthropic`."""
+        return self.url
+
+    def env(self) -> dict[str, str]:
+        """Environment variables that point the SDKs of a subprocess to this provider, with made-up credentials."""
+        return {
+            "OPENAI_BASE_URL": self.openai_base_url,
+            "OPENAI_API_KEY": "fake-key-for-tests",
+            "ANTHROPIC_BASE_URL": self.anthropic_base_url,
+            "ANTHROPIC_API_KEY": "fake-key-for-tests",
+        }
+
+    def reply(self, reply: Script | None = None, /, **fields: Any) -> None:
+        """Queue an answer for the next request: a `Reply`, a function of the request, or the fields of a `Reply`."""
+        self._queue.append(_script(reply, fields))
+
+    def when(self, predicate: Predicate, reply: Script | None = None, /, **fields: Any) -> None:
+        """Answer every request for which `predicate` holds with `reply`, given as for `reply`. Earlier rules win."""
+        self._rules.append((predicate, _script(reply, fields)))
+
+    def reset(self) -> None:
+        """Forget all scripts and recorded requests."""
+        self.requests.clear()
+        self._rules.clear()
+        self._queue.clear()
+        self.default = Reply()
+
+    def _deliver(self, request: Request) -> Delivery:
+        self.requests.append(request)
+        request_id = self._ids.next("req_")
+        try:
+            reply = self._choose(request)
+            answer = self._answer(request, reply, request_id)
+        except Exception as error:  # noqa: BLE001 - a fault in a test's script must reach the test, not end the server
+            message = f"FakeProvider: the script for this request raised {type(error).__name__}: {error}"
+            reply, answer = Reply(), error_answer(request, 500, message, request_id)
+            answer.headers["x-should-retry"] = "false"
+        scripted = {name.lower(): value for name, value in reply.headers.items()}
+        answer.headers = {"x-request-id": request_id, "request-id": request_id, **answer.headers, **scripted}
+        return Delivery(answer, reply.delay, reply.chunk_delay, reply.fault, reply.fault_after)
+
+    def _choose(self, request: Request) -> Reply:
+        script = next((script for predicate, script in self._rules if predicate(request)), None)
+        if script is None:
+            script = self._queue.popleft() if self._queue else self.default
+        return script if isinstance(script, Reply) else script(request)
+
+    def _answer(self, request: Request, reply: Reply, request_id: str) -> Answer:
+        if reply.body is not None:
+            return _verbatim(reply)
+        if reply.status >= 400:
+            message = reply.text or f"The fake provider was told to answer {reply.status}."
+            return error_answer(request, reply.status, message, request_id)
+        wire = wire_for(request.path)
+        if wire is None:
+            message = f"FakeProvider does not know {request.method} {request.path}; script a reply with a body for it."
+            return error_answer(request, 404, message, request_id)
+        answer = wire(Turn(request, reply, self._ids, self._batches))
+        answer.status = reply.status
+        return answer
+
+
+def _script(reply: Script | None, fields: Mapping[str, Any]) -> Script:
+    if reply is None:
+        return Reply(**fields)
+    if fields:
+        raise TypeError("give a reply or its fields, not both")
+    return reply
+
+
+def _verbatim(reply: Reply) -> Answer:
+    if isinstance(reply.body, bytes):
+        return Answer("application/octet-stream", reply.body, status=reply.status)
+    if isinstance(reply.body, str):
+        return Answer("text/plain; charset=utf-8", reply.body.encode(), status=reply.status)
+    return Answer("application/json", encode(reply.body), status=reply.status)
