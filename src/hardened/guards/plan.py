@@ -9,12 +9,17 @@ from typing import Any, Literal
 from hardened.guards.verdict import Action, Mode, Stage
 
 OnError = Literal["open", "closed"]
-StreamMode = Literal["incremental", "segment", "buffer", "observe"]
+StreamMode = Literal["incremental", "buffer", "observe"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which action follows a finding of one detector at one stage."""
+    """Which action follows a finding of one detector at one stage.
+
+    A detector may have several rules at a stage, for example block from score 0.9 on and warn from 0.5 on: a finding
+    follows the gravest rule whose `min_score` it reaches. On a stream an incremental detector runs in place, whatever
+    its `timeout`.
+    """
 
     detector: str
     action: Action
@@ -25,7 +30,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rules by stage; `options` go to the detectors' factories; `version` changes with anything that changes a verdict."""
+    """Rules by stage. `options` go to the detectors' factories, `version` changes with what changes a verdict."""
 
     mode: Mode = "enforce"
     rules: Mapping[Stage, tuple[Rule, ...]] = field(default_factory=dict[Stage, tuple[Rule, ...]])

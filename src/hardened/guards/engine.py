@@ -1,0 +1,164 @@
+"""Checking whole texts as a plan says."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
+
+from hardened.errors import BlockedError
+from hardened.guards.gate import Broken, Gate, Guarded, guarded
+from hardened.guards.json_text import JsonText
+from hardened.guards.memory import Known, VerdictMemory
+from hardened.guards.plan import Plan, Rule
+from hardened.guards.redaction import FAILED, replace
+from hardened.guards.verdict import STAGES, Decision, Stage, Verdict, gravest
+from hardened.guards.workers import Workers
+from hardened_detectors.api import Detector, Finding
+from hardened_instrumentation.calls import Role
+
+Create = Callable[[str, Stage], Detector]
+
+# Who may say what: instructions of the application are no injection, and neither is what the model itself said earlier.
+EXEMPT: Final = frozenset[tuple[Stage, Role, str]](
+    [*((stage, "system", "injection") for stage in STAGES), ("input", "assistant", "injection")]
+)
+
+_log = logging.getLogger("hardened")
+
+
+class Guards:
+    """A plan at work. Thread-safe; detectors are built when a text of their stage comes for the first time.
+
+    `create(name, stage)` builds a detector; by default from the registry of detectors, with the options of the plan.
+    """
+
+    def __init__(self, plan: Plan, create: Create | None = None) -> None:
+        self.plan = plan
+        self._create = create or self._from_registry
+        self._workers = Workers()
+        self._memory = VerdictMemory()
+        self._gates: dict[tuple[Stage, Role], Gate | None] = {}
+        self._detectors: dict[tuple[str, Stage], Detector] = {}
+        self._lock = threading.Lock()
+
+    def check(self, text: str, stage: Stage, *, role: Role = "user", observe: bool = False) -> Verdict:
+        """Judge `text`. With `observe` the decisions are recorded and change nothing, as in shadow mode.
+
+        Never raises what a detector raised: that is an outcome.
+        """
+        gate = self.gate(stage, role)
+        if gate is None:
+            return Verdict(stage, "skipped", text)
+        return self._judge(text, stage, gate, self._enforces(observe))
+
+    def check_json(self, text: str, stage: Stage, *, role: Role = "assistant", observe: bool = False) -> Verdict:
+        """Judge the strings and numbers in a JSON text, decoded; a redacted text is valid JSON again.
+
+        What is not JSON is judged as it is, like `check` does.
+        """
+        gate = self.gate(stage, role)
+        if gate is None:
+            return Verdict(stage, "skipped", text)
+        return self._judge(text, stage, gate, self._enforces(observe), as_json=True)
+
+    def gate(self, stage: Stage, role: Role) -> Gate | None:
+        """What runs for texts of this stage and role; None if nothing does."""
+        try:
+            return self._gates[stage, role]
+        except KeyError:
+            return self._build(stage, role)
+
+    def _enforces(self, observe: bool) -> bool:
+        return self.plan.mode == "enforce" and not observe
+
+    def _judge(self, text: str, stage: Stage, gate: Gate, enforced: bool, as_json: bool = False) -> Verdict:
+        began = time.perf_counter()
+        key: Hashable = (gate, enforced, as_json, self._memory.digest(text))
+        known = self._memory.get(key)
+        if known is None:
+            known = _look(text, gate, enforced, JsonText.parse(text) if as_json else None)
+            if not any(decision.failure for decision in known.decisions):
+                self._memory.put(key, known)
+        went_on = text if known.text is None else known.text
+        return Verdict(stage, known.outcome, went_on, known.decisions, time.perf_counter() - began)
+
+    def _build(self, stage: Stage, role: Role) -> Gate | None:
+        with self._lock:
+            if (stage, role) not in self._gates:
+                self._gates[stage, role] = self._gate_of(self._members(stage, role), decode=stage != "output")
+            return self._gates[stage, role]
+
+    def _gate_of(self, members: Sequence[Guarded], decode: bool) -> Gate | None:
+        """Roles with the same detectors share a gate, and with it what is known about texts."""
+        if not members:
+            return None
+        return next((gate for gate in self._gates.values() if gate and gate.members == tuple(members)), None) or Gate(
+            members, self._workers, decode
+        )
+
+    def _members(self, stage: Stage, role: Role) -> list[Guarded]:
+        if self.plan.mode == "off":
+            return []
+        rules: dict[str, list[Rule]] = {}
+        for rule in self.plan.rules.get(stage, ()):
+            if rule.action != "allow" and (stage, role, rule.detector) not in EXEMPT:
+                rules.setdefault(rule.detector, []).append(rule)
+        return [guarded(self._detector(name, stage), found) for name, found in rules.items()]
+
+    def _detector(self, name: str, stage: Stage) -> Detector:
+        if (name, stage) not in self._detectors:
+            try:
+                self._detectors[name, stage] = self._create(name, stage)
+            except Exception as error:  # noqa: BLE001 its rules say what a detector that does not work means
+                _log.error("detector %r cannot be used at stage %r: %s", name, stage, type(error).__name__)
+                self._detectors[name, stage] = Broken(name, error)
+        return self._detectors[name, stage]
+
+    def _from_registry(self, name: str, stage: Stage) -> Detector:
+        from hardened_detectors.registry import create
+
+        return create(name, stage=stage, **self.plan.options.get(name, {}))
+
+
+def enforce(verdict: Verdict, *, released_chars: int = 0) -> None:
+    """Raise `BlockedError` if `verdict` stops the text."""
+    for decision in verdict.decisions:
+        if decision.blocks:
+            raise blocked(verdict.stage, decision, released_chars)
+
+
+def blocked(stage: Stage, decision: Decision, released_chars: int = 0) -> BlockedError:
+    """The error for a decision that stops a text."""
+    return BlockedError(
+        stage=stage, detector=decision.detector, category=decision.categories[0], released_chars=released_chars
+    )
+
+
+def _look(text: str, gate: Gate, enforced: bool, document: JsonText | None) -> Known:
+    """Detect, decide, and act."""
+    findings, failures = gate.detect(document.seen if document else text)
+    if not findings and not failures:
+        return _PASSED
+    if document:
+        findings = document.locate(findings)
+    decisions = gate.decide(findings, failures, enforced)
+    return Known(gravest(decisions), decisions, _act(text, decisions, document))
+
+
+def _act(text: str, decisions: Sequence[Decision], document: JsonText | None) -> str | None:
+    """The text that goes on in place of `text`; None if that one may."""
+    if any(decision.blocks for decision in decisions):
+        return ""
+    redactions = [decision for decision in decisions if decision.redacts]
+    if not redactions:
+        return None
+    if any(decision.failure for decision in redactions):
+        return document.failed if document else FAILED
+    found: list[Finding] = [finding for decision in redactions for finding in decision.findings]
+    return replace(text, found, document.render) if document else replace(text, found)
+
+
+_PASSED: Final = Known("passed", ())

@@ -1,0 +1,173 @@
+"""What runs at one stage: detectors ready to use, and the rules that their findings follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hardened.guards.plan import Rule
+from hardened.guards.verdict import ACTIONS, Action, Decision, Outcome
+from hardened.guards.workers import Run, Workers
+from hardened_detectors.api import Detector, Finding, IncrementalDetector
+
+if TYPE_CHECKING:
+    from hardened_detectors.scanner import Scanner, ScanResult
+
+TIMEOUT: Final = "timeout"  # stands in the place of an exception's name
+
+_OUTCOMES: Final[Mapping[Action, Outcome]] = {
+    "warn": "flagged",
+    "redact": "redacted",
+    "block": "blocked",
+    "ask": "blocked",  # there is nobody to ask at the level of a text
+}
+_CHANGES: Final = frozenset[Action]({"redact", "block", "ask"})
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A detector and its rules at a stage, the gravest first."""
+
+    detector: Detector
+    rules: tuple[Rule, ...]
+
+    @property
+    def changes(self) -> bool:
+        """Whether a finding can change or stop the text."""
+        return any(rule.action in _CHANGES for rule in self.rules)
+
+    @property
+    def holds(self) -> bool:
+        """Whether this detector can decide about a text that still grows, and the decision matters there."""
+        return self.changes and isinstance(self.detector, IncrementalDetector)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds; the shortest of all rules'."""
+        return min((rule.timeout for rule in self.rules if rule.timeout is not None), default=None)
+
+
+class Broken:
+    """Stands in for a detector that could not be built: fails whenever it is asked, so that its rules decide."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        self.name = name
+        self._error = type(error)
+
+    def detect(self, text: str) -> Sequence[Finding]:
+        raise self._error
+
+
+class Gate:
+    """The detectors of one stage for one role.
+
+    Detectors without a time-out share one scan in the caller's thread; the others run beside it. With `decode` the text
+    is also read with encodings undone.
+    """
+
+    def __init__(self, members: Sequence[Guarded], workers: Workers | None, decode: bool) -> None:
+        from hardened_detectors.scanner import Scanner
+
+        self._decode = decode
+
+        self.members = tuple(members)
+        self._workers = workers
+        timed = [(member, member.timeout) for member in members if workers and member.timeout is not None]
+        placed = [member.detector for member in members if not workers or member.timeout is None]
+        self._scanner: Scanner | None = Scanner(placed) if placed else None
+        self._timed = [(member.detector.name, timeout, Scanner([member.detector])) for member, timeout in timed]
+        self._rules = {member.detector.name: member.rules for member in members}
+        self._gravest = max(self._rules.values(), key=lambda rules: ACTIONS.index(rules[0].action))  # for a wrong name
+        self.changes = any(member.changes for member in members)
+
+    def split(self) -> tuple[Gate | None, Gate | None]:
+        """Two gates for a text that grows: what judges it on the way (in place), and what must see the whole."""
+        # What is encoded is seen only in a complete text, so a text that grows is read as it stands.
+        now = [member for member in self.members if member.holds]
+        late = [member for member in self.members if not member.holds]
+        return (
+            Gate(now, None, decode=False) if now else None,
+            Gate(late, self._workers, self._decode) if late else None,
+        )
+
+    def detect(self, text: str) -> tuple[Sequence[Finding], Mapping[str, str]]:
+        """All findings, and the detectors that failed with the exception's type name or `timeout`."""
+        if not self._timed:
+            result = self._scanner.scan(text, views=self._decode)  # type: ignore[union-attr]  # a gate has members
+            return result.findings, result.failures
+        runs = [(name, self._start(scanner, text, timeout)) for name, timeout, scanner in self._timed]
+        findings: list[Finding] = []
+        failures: dict[str, str] = {}
+        if self._scanner:
+            _collect(self._scanner.scan(text, views=self._decode), findings, failures)
+        for name, run in runs:
+            try:
+                _collect(run.result(), findings, failures)
+            except TimeoutError:
+                failures[name] = TIMEOUT
+            except Exception as error:  # noqa: BLE001 a broken detector is an outcome
+                failures[name] = type(error).__name__
+        return findings, failures
+
+    def _start(self, scanner: Scanner, text: str, timeout: float) -> Run[ScanResult]:
+        assert self._workers is not None
+        return self._workers.start(lambda: scanner.scan(text, views=self._decode), timeout)
+
+    @property
+    def look_behind(self) -> int:
+        """How many characters before a position matter for what is found there."""
+        return self._scanner.look_behind if self._scanner else 0
+
+    def open_from(self, text: str, start: int) -> int:
+        """The leftmost position from `start` on that is not decided yet; `start` if a detector cannot tell."""
+        if self._scanner is None:
+            return len(text)
+        try:
+            return self._scanner.open_from(text, start)
+        except Exception:  # noqa: BLE001 a detector that cannot tell holds everything until the end of the text
+            return start
+
+    def rule(self, finding: Finding) -> Rule | None:
+        """The gravest rule that `finding` meets."""
+        for rule in self._rules.get(finding.detector, self._gravest):
+            if finding.score >= rule.min_score:
+                return rule
+        return None
+
+    def decide(self, findings: Iterable[Finding], failures: Mapping[str, str], enforced: bool) -> tuple[Decision, ...]:
+        """What the rules make of it: one decision for each rule that is met and each detector that failed."""
+        met: dict[Rule, list[Finding]] = {}
+        for finding in sorted(findings, key=lambda f: (f.start, f.end)):
+            rule = self.rule(finding)
+            if rule is not None:
+                met.setdefault(rule, []).append(finding)
+        decisions: list[Decision] = []
+        for name, rules in self._rules.items():
+            if name in failures:
+                decisions.append(_failed(name, rules[0], failures[name], enforced))
+            decisions += (
+                Decision(name, rule.action, _OUTCOMES[rule.action], tuple(met[rule]), enforced)
+                for rule in rules
+                if rule in met
+            )
+        return tuple(decisions)
+
+
+def guarded(detector: Detector, rules: Iterable[Rule]) -> Guarded:
+    """`detector` with its rules in the order in which they are tried."""
+    return Guarded(detector, tuple(sorted(rules, key=lambda rule: (-ACTIONS.index(rule.action), -rule.min_score))))
+
+
+def _collect(result: ScanResult, findings: list[Finding], failures: dict[str, str]) -> None:
+    findings.extend(result.findings)
+    failures.update(result.failures)
+
+
+def _failed(name: str, rule: Rule, failure: str, enforced: bool) -> Decision:
+    """A warning never changes a text, whatever `on_error` says."""
+    if rule.on_error == "closed" and rule.action != "warn":
+        outcome = _OUTCOMES[rule.action]
+    else:
+        outcome = "timeout" if failure == TIMEOUT else "error"
+    return Decision(name, rule.action, outcome, (), enforced, failure)

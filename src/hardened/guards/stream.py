@@ -1,0 +1,242 @@
+"""Checking a text while it grows: what may be released now, and what must wait.
+
+A position is *open* while some continuation of the text could still start, extend or cancel a finding there. Text is
+released up to the leftmost open position, and never from within findings that overlap, before all of them are decided.
+So however a text is cut into chunks, the application sees what `Guards.check` makes of the whole text, and never a
+character of a redacted finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from hardened.guards.engine import Guards, blocked, enforce
+from hardened.guards.gate import Gate
+from hardened.guards.redaction import FAILED, UNDECIDED, Span, placeholder, spans
+from hardened.guards.verdict import Decision, Stage, Verdict
+from hardened_detectors.api import Finding
+from hardened_instrumentation.calls import Role, SlotKind
+
+MAX_HOLD: Final = 16_384  # characters; more than the longest finding of the built-in detectors
+LONG_HOLD: Final = 256  # characters; from here on a hold is only looked at again …
+GROWTH: Final = 1.25  # … when it has grown by this factor, so that all looks together stay linear in the text
+SWALLOW: Final = 64  # a part that is undecided for this many MAX_HOLDs is never decided
+
+
+class StreamGuard:
+    """Guards one text field of one stream. Not thread-safe: a stream has one reader.
+
+    Which text waits is a matter of the plan's stream mode and of the detectors:
+
+    * Incremental detectors that may redact or block hold what is undecided.
+    * Detectors that only warn, and those that must see the whole text, hold nothing. They run in `finish` and can only
+      report: their decisions have `enforced=False` unless they are warnings.
+    * In mode `buffer`, and for the arguments of tool calls (JSON cannot be judged in pieces), everything waits for
+      `finish`, where `Guards.check` or `check_json` has the word. Nothing waits if no rule could change the text.
+    * In mode `observe`, in shadow mode, and for reasoning (signed by its provider), nothing waits or changes, and
+      everything is recorded in `finish`.
+
+    Attributes:
+        released: characters given out so far, placeholders included.
+        held: characters that wait now.
+        max_held: the most that ever waited.
+    """
+
+    def __init__(
+        self,
+        guards: Guards,
+        stage: Stage,
+        *,
+        role: Role = "assistant",
+        kind: SlotKind = "text",
+        max_hold: int = MAX_HOLD,
+    ) -> None:
+        self.released = 0
+        self.held = 0
+        self.max_held = 0
+        self._guards = guards
+        self._stage: Stage = stage
+        self._role: Role = role
+        self._as_json = kind == "arguments"
+        self._max_hold = max_hold
+        gate = guards.gate(stage, role)
+        self._observes = guards.plan.mode != "enforce" or guards.plan.stream == "observe" or kind == "reasoning"
+        self._buffers = False
+        self._now: Gate | None = None
+        self._late = gate
+        if gate and gate.changes and not self._observes:
+            self._buffers = self._as_json or guards.plan.stream == "buffer"
+            if not self._buffers:
+                self._now, self._late = gate.split()
+        self._whole: list[str] | None = [] if self._late else None
+
+        self._text = ""  # what is undecided, behind as much of what was released as detectors look back at
+        self._at = 0  # where the undecided begins in it
+        self._offset = 0  # of its first character in the whole text
+        self._next_look = 0  # length of a hold before which looking again is not worth it
+        self._swallowing = False  # a placeholder stands for what is held, whatever it turns out to be
+        self._over = False
+
+        self._found: list[Finding] = []
+        self._failed: dict[str, Decision] = {}
+        self._end: tuple[Decision, ...] = ()
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was decided so far; complete after `finish` or a `BlockedError`."""
+        now = self._now.decide(self._found, {}, True) if self._now and self._found else ()
+        return (*self._failed.values(), *now, *self._end)
+
+    def feed(self, chunk: str) -> str:
+        """Take the next piece of the text; returns what may be released now.
+
+        Raises:
+            BlockedError: the policy stops the stream here. Nothing of what was found has been released. After it the
+                guard gives out nothing any more.
+        """
+        if self._over:
+            return ""
+        if self._whole is not None:
+            self._whole.append(chunk)
+        if self._now is not None:
+            self._text += chunk
+            if len(self._text) - self._at < self._next_look:
+                return self._account("")
+            return self._account(self._release(final=False))
+        if self._buffers:
+            self.held += len(chunk)
+            self.max_held = max(self.max_held, self.held)
+            return ""
+        self.released += len(chunk)
+        return chunk
+
+    def finish(self) -> str:
+        """The text is complete: returns the rest of it. A second call returns nothing.
+
+        Raises:
+            BlockedError: as `feed` does.
+        """
+        if self._over:
+            return ""
+        rest = self._account(self._release(final=True)) if self._now else ""
+        self._over = True
+        if self._whole is None:
+            return rest
+        verdict = self._judge_whole("".join(self._whole))
+        self._whole = None
+        self._end = verdict.decisions
+        if not self._buffers:
+            return rest
+        self.held = 0
+        enforce(verdict)
+        self.released += len(verdict.text)
+        return verdict.text
+
+    def _judge_whole(self, text: str) -> Verdict:
+        """The verdict of all rules, or, where some have judged on the way, the report of those that could not."""
+        if self._now is None:
+            check = self._guards.check_json if self._as_json else self._guards.check
+            return check(text, self._stage, role=self._role, observe=self._observes)
+        assert self._late is not None
+        findings, failures = self._late.detect(text)
+        late = tuple(_report(decision) for decision in self._late.decide(findings, failures, enforced=False))
+        return Verdict(self._stage, "passed", text, late)
+
+    def _release(self, final: bool) -> str:
+        """What is decided of the text at hand, with placeholders; the rest stays."""
+        assert self._now is not None
+        text, start = self._text, self._at
+        limit = len(text) if final else self._now.open_from(text, start)
+        if limit <= start:
+            return self._hold(start, "")
+        findings, failures = self._now.detect(text)
+        if failures and self._give_up(failures):
+            return FAILED
+        replaced: list[Span] = []
+        if findings:
+            decided = [finding for finding in findings if start <= finding.start < limit]
+            self._stop_at_block(decided)
+            replaced = spans(finding for finding in decided if self._redacts(finding))
+            # What overlaps an undecided position may yet become part of a larger span.
+            if replaced and replaced[-1].end > limit:
+                limit = replaced.pop().start
+            self._found += (self._moved(finding) for finding in decided if finding.start < limit)
+        if self._swallowing and limit > start:
+            start = self._swallow(replaced, limit)
+        pieces: list[str] = []
+        for span in replaced:
+            pieces += (text[start : span.start], placeholder(span.category))
+            start = span.end
+        pieces.append(text[start:limit])
+        return self._hold(limit, "".join(pieces))
+
+    def _hold(self, at: int, released: str) -> str:
+        """Keep what begins at `at`, and the context before it. Returns `released`, followed by a placeholder if what
+        waits has become too long to be waited for."""
+        assert self._now is not None
+        held = len(self._text) - at
+        cut = max(0, at - self._now.look_behind)
+        self._text = self._text[cut:]
+        self._offset += cut
+        self._at = at - cut
+        self._next_look = int(held * GROWTH) if held >= LONG_HOLD else 0
+        if held > self._max_hold and not self._swallowing:
+            self._swallowing = True
+            return released + UNDECIDED
+        if held > self._max_hold * SWALLOW:
+            self._over = True  # its placeholder is out; the rest of the stream is dropped
+        return released
+
+    def _swallow(self, replaced: list[Span], limit: int) -> int:
+        """What was held too long is decided: where the text goes on after it."""
+        self._swallowing = False
+        if replaced and replaced[0].start == self._at:
+            return replaced.pop(0).end
+        end = replaced[0].start if replaced else limit
+        swallowed = self._moved(Finding("stream", "undecided", self._at, end))
+        self._failed["stream"] = Decision("stream", "redact", "redacted", (swallowed,))
+        return end
+
+    def _give_up(self, failures: Mapping[str, str]) -> bool:
+        """Record broken detectors; true if one of them fails closed, so that nothing may go out any more."""
+        assert self._now is not None
+        decisions = self._now.decide((), failures, True)
+        self._failed.update((decision.detector, decision) for decision in decisions)
+        for decision in decisions:
+            if decision.blocks:
+                self._over = True
+                raise blocked(self._stage, decision, self.released)
+        self._over = any(decision.redacts for decision in decisions)
+        return self._over
+
+    def _stop_at_block(self, decided: list[Finding]) -> None:
+        assert self._now is not None
+        for decision in self._now.decide(decided, {}, True):
+            if decision.blocks:
+                self._found += map(self._moved, decided)
+                self._over = True
+                raise blocked(self._stage, decision, self.released)
+
+    def _redacts(self, finding: Finding) -> bool:
+        assert self._now is not None
+        rule = self._now.rule(finding)
+        return rule is not None and rule.action == "redact"
+
+    def _moved(self, finding: Finding) -> Finding:
+        """By position in the whole text."""
+        return replace(finding, start=finding.start + self._offset, end=finding.end + self._offset)
+
+    def _account(self, out: str) -> str:
+        self.released += len(out)
+        self.held = 0 if self._over else len(self._text) - self._at
+        self.max_held = max(self.max_held, self.held)
+        return out
+
+
+def _report(decision: Decision) -> Decision:
+    """A decision about text that is gone already: it can only be reported."""
+    if decision.action == "warn":
+        return replace(decision, enforced=True)
+    return decision if decision.failure else replace(decision, outcome="flagged")
