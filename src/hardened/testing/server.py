@@ -95,7 +95,9 @@ async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     except asyncio.IncompleteReadError:
         return None
     request_line, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
-    method, target, _ = request_line.split(" ", 2)
+    method, target, version = request_line.split(" ", 2)
+    if not version.startswith("HTTP/1."):
+        raise ValueError("not an HTTP/1 request")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if headers.get("expect", "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -173,7 +173,7 @@ def models(turn: Turn) -> Answer:
     """`GET models` and `models/{id}`, in the shape of whoever asks: OpenAI's or Anthropic's SDK."""
     one = turn.path_id if turn.path_id != "models" else None
     if "anthropic-version" in turn.request.headers:
-        names = [one] if one else ["claude-sonnet-4-5", "claude-haiku-4-5"]
+        names = [one] if one else ["claude-sonnet-4-6", "claude-haiku-4-5"]
         found = [_anthropic_model(name) for name in names]
         ends = {"has_more": False, "first_id": names[0], "last_id": names[-1]}
         return json_answer(found[0] if one else {"data": found} | ends)
@@ -183,4 +183,4 @@ def models(turn: Turn) -> Answer:
 
 
 def _anthropic_model(name: str) -> dict[str, Any]:
-    return {"type": "model", "id": name, "display_name": name, "created_at": "2025-09-29T00:00:00Z"}
+    return {"type": "model", "id": name, "display_name": name, "created_at": "2026-02-17T00:00:00Z"}
