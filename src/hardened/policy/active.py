@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from hardened.errors import PolicyError
 from hardened.guards.plan import Plan
 from hardened.policy.compile import compile
-from hardened.policy.load import Source, load_safe, load_with_source
+from hardened.policy.load import Loaded, Source, load_safe, load_with_source
 from hardened.policy.schema import Policy
 
 Listener = Callable[[Policy], None]
@@ -19,15 +18,14 @@ Listener = Callable[[Policy], None]
 _log = logging.getLogger("hardened.policy")
 
 
-@dataclass(slots=True)
 class _State:
     """The active policy, where it comes from, and who wants to know when it changes. Written under the lock only."""
 
-    policy: Policy | None = None
-    source: str = ""
-    explicit: bool = False  # chosen by a call, not found
-    compiled: tuple[Policy, Plan] | None = None  # the plan and the policy that it belongs to
-    listeners: list[Listener] = field(default_factory=list[Listener])
+    def __init__(self) -> None:
+        self.loaded: Loaded | None = None
+        self.explicit = False  # chosen by a call, not found
+        self.compiled: tuple[Loaded, Plan] | None = None  # the plan and what it was compiled from
+        self.listeners: list[Listener] = []
 
 
 _state = _State()
@@ -39,21 +37,12 @@ def active() -> Policy:
 
     A broken policy is logged as an error once, and `load_safe` stands in for it.
     """
-    if _state.policy is not None:
-        return _state.policy
-    with _lock:
-        if _state.policy is None:
-            try:
-                _state.policy, _state.source = load_with_source()
-            except PolicyError as error:
-                _state.policy, _state.source = _stand_in(error)
-        return _state.policy
+    return _loaded().policy
 
 
 def active_source() -> str:
     """Where the active policy comes from: a file, a preset, `zero configuration`."""
-    active()
-    return _state.source
+    return _loaded().source
 
 
 def active_plan() -> Plan:
@@ -62,18 +51,18 @@ def active_plan() -> Plan:
     It is compiled when it is first asked for, so that an application can register its own detectors after the import.
     One that is still unknown then makes the policy broken, see `active`.
     """
-    policy = active()
+    loaded = _loaded()
     compiled = _state.compiled
-    if compiled is not None and compiled[0] is policy:
+    if compiled is not None and compiled[0] is loaded:
         return compiled[1]
     with _lock:
         try:
-            plan = compile(policy)
+            plan = compile(*loaded)
         except PolicyError as error:
-            policy, source = _stand_in(error)
-            plan = compile(policy)
-            _replace(policy, source)
-        _state.compiled = (policy, plan)
+            loaded = _stand_in(error)
+            plan = compile(*loaded)
+            _replace(loaded)
+        _state.compiled = (loaded, plan)
         return plan
 
 
@@ -82,16 +71,7 @@ def set_active(policy: Policy, source: str) -> None:
 
     When it replaces another explicit choice, one warning names both sources.
     """
-    with _lock:
-        if policy == _state.policy:
-            _state.explicit = True
-            return
-        if _state.explicit:
-            _log.warning(
-                "configured twice: the policy from %s holds now, that from %s no longer", source, _state.source
-            )
-        _state.explicit = True
-        _replace(policy, source)
+    _choose(Loaded(policy, source, {}))
 
 
 def on_change(callback: Listener) -> Callable[[], None]:
@@ -118,31 +98,55 @@ def configure(policy: Source | None = None, **overrides: Any) -> Policy:
     Raises PolicyError; then the policy that held before still holds.
     """
     with _lock:
-        if policy is None and _state.explicit:
-            chosen, _ = load_with_source(_state.policy, overrides=overrides)
-            compile(chosen)
-            if chosen != _state.policy:
-                _replace(chosen, _state.source)
-        else:
-            chosen, source = load_with_source(policy, overrides=overrides)
-            compile(chosen)
-            set_active(chosen, source)
+        amended = _state.loaded if policy is None and _state.explicit else None
+        chosen = load_with_source(amended.policy if amended else policy, overrides=overrides)
+        compile(*chosen)
+        if amended is None:
+            _choose(chosen)
+        elif chosen.policy != amended.policy:
+            _replace(chosen._replace(source=amended.source))
         return active()
 
 
-def _stand_in(error: PolicyError) -> tuple[Policy, str]:
+def _loaded() -> Loaded:
+    if _state.loaded is not None:
+        return _state.loaded
+    with _lock:
+        if _state.loaded is None:
+            try:
+                _state.loaded = load_with_source()
+            except PolicyError as error:
+                _state.loaded = _stand_in(error)
+        return _state.loaded
+
+
+def _stand_in(error: PolicyError) -> Loaded:
     _log.error(
         "the policy cannot be used, so a safe one holds: secrets and personal data are redacted, messages are not "
         "recorded, nothing is blocked. To fix: %s",
         error,
     )
-    return load_safe(), "safe policy"
+    return load_safe()
 
 
-def _replace(policy: Policy, source: str) -> None:
-    _state.policy, _state.source = policy, source
+def _choose(chosen: Loaded) -> None:
+    with _lock:
+        before = _state.loaded
+        if before is None or chosen.policy != before.policy:
+            if before is not None and _state.explicit:
+                _log.warning(
+                    "configured twice: the policy from %s holds now, that from %s no longer",
+                    chosen.source,
+                    before.source,
+                )
+            _replace(chosen)
+        _state.explicit = True
+
+
+def _replace(loaded: Loaded) -> None:
+    _state.loaded = loaded
     for listener in tuple(_state.listeners):
         try:
-            listener(policy)
+            listener(loaded.policy)
         except Exception as error:  # noqa: BLE001 - one listener's fault must not keep the others uninformed
             _log.error("a listener of the policy failed: %s", type(error).__name__)

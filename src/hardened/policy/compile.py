@@ -4,67 +4,53 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from hardened.errors import PolicyError
 from hardened.guards.plan import Plan, Rule
 from hardened.guards.verdict import STAGES, Stage
+from hardened.policy.load import BUILT_IN
 from hardened.policy.presets import Effective, effective
-from hardened.policy.problems import shown, suggest
 from hardened.policy.schema import Policy
 from hardened.version import __version__
 
+if TYPE_CHECKING:
+    from hardened.policy.settings import KeyPath
 
-def compile(policy: Policy) -> Plan:
+
+def compile(policy: Policy, source: str = "policy", origins: Mapping[KeyPath, str] | None = None) -> Plan:
     """The rules of a policy by stage, in the order in which they run.
 
-    Raises PolicyError for a detector that is neither built in, nor registered, nor offered by an installed package.
+    Raises PolicyError for a detector that is neither built in, nor registered, nor offered by an installed package, and
+    for options that a detector does not accept; `source` and `origins` (see `load.Loaded`) say where they were said.
     """
-    _check_names(policy.detectors)
     detectors = effective(policy)
-    rules: dict[Stage, tuple[Rule, ...]] = {}
-    for stage in STAGES:
-        rules[stage] = tuple(rule for name, one in detectors.items() for rule in _rules(name, one, stage))
-    options = {name: dict(one.options) for name, one in detectors.items() if one.options}
+    if set(policy.detectors) - set(BUILT_IN) or any(one.options for one in detectors.values()):
+        from hardened.policy.check_detectors import check
+
+        check(policy.detectors, detectors, source, origins or {})
     return Plan(
         mode=policy.mode,
-        rules=rules,
-        options=options,
+        rules={stage: tuple(_rules(detectors, stage)) for stage in STAGES},
+        options={name: dict(one.options) for name, one in detectors.items() if one.options},
         stream=policy.stream,
         version=_version(policy, detectors),
     )
 
 
-def _rules(name: str, one: Effective, stage: Stage) -> Iterable[Rule]:
+def _rules(detectors: Mapping[str, Effective], stage: Stage) -> Iterator[Rule]:
     """None for `allow`. Where only the surer findings may block, a second rule warns about the others."""
-    action = one.actions[stage]
-    if action == "allow":
-        return
-    blocks = action == "block"
-    yield Rule(name, action, one.on_error, one.timeout, one.block_score if blocks else one.min_score)
-    if blocks and one.block_score > one.min_score:
-        yield Rule(name, "warn", one.on_error, one.timeout, one.min_score)
+    for name, one in detectors.items():
+        action = one.actions[stage]
+        if action == "allow":
+            continue
+        least = one.block_score if action == "block" else one.min_score
+        yield Rule(name, action, one.on_error, one.timeout, least)
+        if least > one.min_score:
+            yield Rule(name, "warn", one.on_error, one.timeout, one.min_score)
 
 
-def _version(policy: Policy, detectors: dict[str, Effective]) -> str:
+def _version(policy: Policy, detectors: Mapping[str, Effective]) -> str:
     """Twelve hexadecimal digits over everything that changes a verdict, our own version included."""
-    said = [__version__, policy.mode, policy.stream]
-    said += [
-        [name, one.actions, one.on_error, one.min_score, one.block_score, one.timeout, one.options]
-        for name, one in detectors.items()
-    ]
+    said = [__version__, policy.mode, policy.stream, {name: one._asdict() for name, one in detectors.items()}]
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
-def _check_names(names: Iterable[str]) -> None:
-    from hardened.policy.load import BUILT_IN
-
-    others = [name for name in names if name not in BUILT_IN]
-    if not others:
-        return
-    from hardened_detectors import registry
-
-    known = registry.names()
-    for name in others:
-        if name not in known:
-            raise PolicyError(f"detectors.{shown(name)}: no detector of this name is installed{suggest(name, known)}")

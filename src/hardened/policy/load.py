@@ -11,20 +11,22 @@ import logging
 import os
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
 from hardened.errors import PolicyError
-from hardened.policy.problems import explain, suggest
 from hardened.policy.schema import Policy, PresetName, Section
-from hardened.policy.settings import POLICY_VARIABLE, PREFIX, KeyPath, Names
+
+if TYPE_CHECKING:
+    from hardened.policy.settings import KeyPath
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | Policy
 
-PRESETS: Final[tuple[str, ...]] = typing.get_args(PresetName)
+PREFIX: Final = "HARDENED_"
+POLICY_VARIABLE: Final = PREFIX + "POLICY"
+PRESETS: Final[tuple[PresetName, ...]] = typing.get_args(PresetName)
 FILE_NAMES: Final = ("hardened.yaml", "hardened.yml")
 BUILT_IN: Final = ("secrets", "pii", "injection", "topic")
 
@@ -40,13 +42,21 @@ SAFE: Final[Mapping[str, Any]] = {
 _log = logging.getLogger("hardened.policy")
 
 
-@dataclass(slots=True)
+class Loaded(NamedTuple):
+    """A policy with its source, and where each of its settings was said, for messages about it."""
+
+    policy: Policy
+    source: str
+    origins: Mapping[KeyPath, str]
+
+
 class Draft:
     """A policy in the making: plain data, and for each setting where it was said."""
 
-    source: str
-    data: dict[str, Any]
-    origins: dict[KeyPath, str] = field(default_factory=dict[KeyPath, str])
+    def __init__(self, source: str, data: dict[str, Any], origins: dict[KeyPath, str] | None = None) -> None:
+        self.source = source
+        self.data = data
+        self.origins = origins or {}
 
     def set(self, path: KeyPath, value: Any, origin: str) -> None:
         """Puts a setting over what was there; mappings are merged."""
@@ -71,6 +81,8 @@ class Draft:
         try:
             return Policy.model_validate(self.data)
         except ValidationError as error:
+            from hardened.policy.problems import explain
+
             raise explain(error, Policy, self.origins, self.source) from None
 
 
@@ -79,7 +91,7 @@ def load(source: Source | None = None, *, env: Mapping[str, str] = os.environ, c
 
     Raises PolicyError, which names file, line and key, and never a value.
     """
-    return load_with_source(source, env=env, cwd=cwd)[0]
+    return load_with_source(source, env=env, cwd=cwd).policy
 
 
 def load_with_source(
@@ -88,16 +100,16 @@ def load_with_source(
     env: Mapping[str, str] = os.environ,
     cwd: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
-) -> tuple[Policy, str]:
-    """As `load`, with the name of the source; overrides by keyword (see `settings`) stand below the environment's."""
+) -> Loaded:
+    """As `load`, with where it comes from; overrides by keyword (see `settings`) stand below the environment's."""
     draft = _draft(source, env, cwd)
     _override(draft, overrides or {})
     for path, value, variable in _variables(draft, env):
         draft.set(path, value, f"environment variable {variable}")
-    return draft.policy(), draft.source
+    return Loaded(draft.policy(), draft.source, draft.origins)
 
 
-def load_safe(*, env: Mapping[str, str] = os.environ) -> Policy:
+def load_safe(*, env: Mapping[str, str] = os.environ) -> Loaded:
     """What to go on with when the policy is broken: private data is redacted and not recorded, nothing is blocked.
 
     Variables that are in order still hold, so `HARDENED_MODE=off` works whatever else is wrong. Never raises.
@@ -111,7 +123,7 @@ def load_safe(*, env: Mapping[str, str] = os.environ) -> Policy:
         except PolicyError:
             continue
         good = trial
-    return good.policy()
+    return Loaded(good.policy(), good.source, good.origins)
 
 
 def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> Draft:
@@ -135,6 +147,8 @@ def _from_name(name: str, said_by: str) -> Draft:
         return Draft(f"preset {name}", {"preset": name})
     file = Path(name)
     if not file.suffix and os.sep not in name and not file.exists():
+        from hardened.policy.problems import suggest
+
         raise PolicyError(f"{said_by}: neither a file nor a preset ({', '.join(PRESETS)}){suggest(name, PRESETS)}")
     return _from_file(file)
 
@@ -150,6 +164,9 @@ def _override(draft: Draft, overrides: Mapping[str, Any]) -> None:
     """Settings given by keyword: a whole section (`telemetry={...}`) or one setting (`telemetry_content=False`)."""
     if not overrides:
         return
+    from hardened.policy.problems import suggest
+    from hardened.policy.settings import Names
+
     names = Names()
     for word, value in overrides.items():
         detectors = _detectors(draft)
@@ -165,14 +182,18 @@ def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any,
     variables = sorted(name for name in env if name.startswith(PREFIX) and name != POLICY_VARIABLE and env[name])
     if not variables:
         return []
+    from hardened.policy.problems import suggest
+    from hardened.policy.settings import Names
+
     names = Names()
     detectors = _detectors(draft)
     settings: list[tuple[KeyPath, Any, str]] = []
     for variable in variables:
-        path = names.find(variable.removeprefix(PREFIX).lower(), detectors)
+        word = variable.removeprefix(PREFIX).lower()
+        path = names.find(word, detectors)
         if path is None:
-            known = [POLICY_VARIABLE, *(PREFIX + word.upper() for word in names.all(detectors))]
-            _log.warning("%s: no such setting%s", variable, suggest(variable, known))
+            hint = suggest(word, ["policy", *names.all(detectors)], write=lambda known: PREFIX + known.upper())
+            _log.warning("%s: no such setting%s", variable, hint)
         else:
             text = env[variable].strip()
             settings.append((path, _words(text) if path == ("disable",) else text, variable))

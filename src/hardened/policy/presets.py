@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hardened.guards.plan import OnError
 from hardened.guards.verdict import STAGES, Action, Stage
@@ -52,11 +51,15 @@ CONTENT: Final[Mapping[PresetName, bool]] = {"observe": True, "balanced": True, 
 _SCORES: Final[Mapping[str, tuple[float, float]]] = {
     "injection": (DEFAULT_POINT, BLOCK_POINT)
 }  # min_score, block_score
-_FAIL_CLOSED: Final = ("secrets", "pii")  # they keep private data in; in `strict` all fail closed
+_FAIL_CLOSED: Final = ("secrets", "pii")
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+def on_error(preset: PresetName, detector: str) -> OnError:
+    """What a failing detector means: those that keep private data in fail closed, in `strict` all do."""
+    return "closed" if preset == "strict" or detector in _FAIL_CLOSED else "open"
+
+
+class Effective(NamedTuple):
     """One detector with nothing left open: what the policy says, else its preset, else `allow`."""
 
     actions: Mapping[Stage, Action]
@@ -91,7 +94,7 @@ def _effective(preset: PresetName, name: str, own: DetectorPolicy | None) -> Eff
     high = high if given.block_score is None else given.block_score
     return Effective(
         actions={stage: said[stage] or preset_actions.get(stage, "allow") for stage in STAGES},
-        on_error=given.on_error or ("closed" if preset == "strict" or name in _FAIL_CLOSED else "open"),
+        on_error=given.on_error or on_error(preset, name),
         min_score=low,
         block_score=max(low, high),
         timeout=given.timeout_ms / 1000 if given.timeout_ms else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -34,10 +34,10 @@ _EXPECTED: Final[Mapping[str, str]] = {
 _LIMITS: Final = {"greater_than": "above", "greater_than_equal": "at least", "less_than_equal": "at most"}
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str], write: Callable[[str], str] = repr) -> str:
     """`; did you mean 'x'?` for the nearest known word, else nothing."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f"; did you mean {write(near[0])}?" if near else ""
 
 
 def shown(key: object) -> str:
@@ -54,14 +54,14 @@ def dotted(path: Iterable[object]) -> str:
 def explain(error: ValidationError, section: type[Section], origins: Mapping[KeyPath, str], source: str) -> PolicyError:
     """The error to raise for what pydantic found. `origins` says where the setting at a path comes from."""
     found = error.errors(include_url=False, include_context=True, include_input=False)
-    lines = [f"{_origin(one['loc'], origins, source)}: {_problem(one, section)}" for one in found[:MOST_SHOWN]]
+    lines = [f"{origin(one['loc'], origins, source)}: {_problem(one, section)}" for one in found[:MOST_SHOWN]]
     if len(found) > MOST_SHOWN:
         lines.append(f"and {len(found) - MOST_SHOWN} more")
     return PolicyError("\n".join(lines))
 
 
-def _origin(location: tuple[int | str, ...], origins: Mapping[KeyPath, str], source: str) -> str:
-    """Where the nearest part of the location that we know of was said."""
+def origin(location: Iterable[int | str], origins: Mapping[KeyPath, str], source: str) -> str:
+    """Where the setting at a location was said, or the nearest section around it that we know of."""
     path = tuple(str(part) for part in location)
     for end in range(len(path), 0, -1):
         if path[:end] in origins:

@@ -52,7 +52,7 @@ class DetectorPolicy(Section):
     tool_call: StageAction | None = Field(None, description="Action on the arguments of a tool that the model calls.")
     tool_result: StageAction | None = Field(None, description="Action on what a tool returned to the model.")
     on_error: Literal["open", "closed"] | None = Field(
-        None, description="When the detector fails: `open` lets the text pass and records it, `closed` blocks."
+        None, description="When the detector fails: `open` lets the text pass, `closed` takes all of it for a finding."
     )
     timeout_ms: PositiveInt | None = Field(
         None,

@@ -15,8 +15,6 @@ from pydantic.fields import FieldInfo
 from hardened.policy.schema import DetectorPolicy, Policy, Price, Section
 
 KeyPath = tuple[str, ...]
-PREFIX = "HARDENED_"
-POLICY_VARIABLE = PREFIX + "POLICY"
 
 
 def leaves(section: type[Section] = Policy, prefix: KeyPath = ()) -> Iterator[tuple[KeyPath, FieldInfo]]:

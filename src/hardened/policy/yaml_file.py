@@ -135,7 +135,7 @@ def _loader() -> Any:
             if self.check_event(yaml.AliasEvent):
                 mark = self.peek_event().start_mark
                 raise yaml.composer.ComposerError(None, None, "aliases are not allowed in a policy", mark)
-            return cast(Any, super()).compose_node(parent, index)
+            return super().compose_node(parent, index)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
     for tag, pattern, first in (
         ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
