@@ -66,5 +66,5 @@ $(VENV)-%/ready: pyproject.toml constraints.txt
 	    echo "'$(PYTHON)' lacks the venv module. Install it (Debian, Ubuntu: the package python3-venv) and try again." >&2; exit 1; }
 	@echo "setting up $(@D) (once)"
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	@$(@D)/bin/python -m pip install -qq --editable '.[$(EXTRAS)]'
 	@touch $@
