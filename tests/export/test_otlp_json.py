@@ -20,9 +20,9 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState
 from opentelemetry.trace.status import Status, StatusCode
+from tests_export_support import ids_to_base64
 
 from hardened.telemetry.otlp_json import encode_request
-from tests_export_support import ids_to_base64
 
 logging.getLogger("opentelemetry.attributes").setLevel(logging.ERROR)  # attributes are dropped on purpose here
 

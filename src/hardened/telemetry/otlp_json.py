@@ -1,19 +1,19 @@
 """Spans as OTLP/JSON: the protobuf JSON mapping of `ExportTraceServiceRequest`.
 
-One request is one JSON object without line breaks, so that a file with one request per line is what the OpenTelemetry
-collector's file exporter writes and its `otlpjsonfile` receiver reads, and each line can be POSTed unchanged to `/v1/traces`.
+One request is one JSON object without line breaks. So a file with one request per line is what the OpenTelemetry
+collector's file exporter writes and its `otlpjsonfile` receiver reads, and each line can be POSTed to `/v1/traces`.
 
-The mapping (opentelemetry-proto, docs/specification.md, "JSON Protobuf Encoding"): names in lowerCamelCase, trace and span
-ids in hexadecimal (not base64), 64-bit integers as decimal strings, enums as integers, bytes in base64, and default values
-(0, "", empty lists) left out, except inside the `AnyValue` choice where the presence of a key tells the type.
+The mapping (opentelemetry-proto, docs/specification.md, "JSON Protobuf Encoding"): names in lowerCamelCase, trace and
+span ids in hexadecimal (not base64), 64-bit integers as decimal strings, enums as integers, bytes in base64, and
+default values (0, "", empty lists) left out, except inside the `AnyValue` choice, where the key tells the type.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite, isnan
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -156,10 +156,10 @@ def _any_value(value: object) -> _Json:
     if isinstance(value, bytes):
         return {"bytesValue": b64encode(value).decode("ascii")}
     if isinstance(value, Mapping):
-        items: Iterable[tuple[object, object]] = value.items()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        items = cast("Mapping[object, object]", value).items()
         return {"kvlistValue": _present(values=[_key_value(str(key), item) for key, item in items])}
     if isinstance(value, Sequence):
-        elements: Iterable[object] = value  # pyright: ignore[reportUnknownVariableType]
+        elements = cast("Sequence[object]", value)
         return {"arrayValue": _present(values=[_any_value(item) for item in elements])}
     return {"stringValue": str(value)}
 
@@ -182,9 +182,9 @@ def _valid_unicode(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        fields: dict[str, Any] = value
+        fields = cast("dict[str, Any]", value)
         return {_valid_unicode(key): _valid_unicode(item) for key, item in fields.items()}
     if isinstance(value, list):
-        items: list[Any] = value
+        items = cast("list[Any]", value)
         return [_valid_unicode(item) for item in items]
     return value
