@@ -86,18 +86,18 @@ class Guards:
         return Verdict(stage, known.outcome, went_on, known.decisions, time.perf_counter() - began)
 
     def _build(self, stage: Stage, role: Role) -> Gate | None:
+        """Roles with the same detectors share the stage's gate, and with it what is known about texts."""
         with self._lock:
             if (stage, role) not in self._gates:
-                self._gates[stage, role] = self._gate_of(self._members(stage, role), decode=stage != "output")
+                members = self._members(stage, role)
+                shared = (gate for (other, _), gate in self._gates.items() if other == stage and gate)
+                gate = next((gate for gate in shared if gate.members == tuple(members)), None)
+                if members and gate is None:
+                    # The output is judged as it is written, decoded nowhere, so that a streamed answer and a whole one
+                    # are treated alike.
+                    gate = Gate(members, self._workers, decode=stage != "output")
+                self._gates[stage, role] = gate
             return self._gates[stage, role]
-
-    def _gate_of(self, members: Sequence[Guarded], decode: bool) -> Gate | None:
-        """Roles with the same detectors share a gate, and with it what is known about texts."""
-        if not members:
-            return None
-        return next((gate for gate in self._gates.values() if gate and gate.members == tuple(members)), None) or Gate(
-            members, self._workers, decode
-        )
 
     def _members(self, stage: Stage, role: Role) -> list[Guarded]:
         if self.plan.mode == "off":

@@ -57,19 +57,21 @@ class StreamGuard:
         self.held = 0
         self.max_held = 0
         self._guards = guards
-        self._stage: Stage = stage
+        self.stage: Stage = stage
         self._role: Role = role
         self._as_json = kind == "arguments"
         self._max_hold = max_hold
         gate = guards.gate(stage, role)
         self._observes = guards.plan.mode != "enforce" or guards.plan.stream == "observe" or kind == "reasoning"
         self._buffers = False
-        self._now: Gate | None = None
-        self._late = gate
+        self._now: Gate | None = None  # judges on the way
+        self._late = gate  # judges the whole text
+        self._too_late = False  # … when it is gone
         if gate and gate.changes and not self._observes:
             self._buffers = self._as_json or guards.plan.stream == "buffer"
             if not self._buffers:
                 self._now, self._late = gate.split()
+                self._too_late = True
         self._whole: list[str] | None = [] if self._late else None
 
         self._text = ""  # what is undecided, behind as much of what was released as detectors look back at
@@ -80,14 +82,14 @@ class StreamGuard:
         self._over = False
 
         self._found: list[Finding] = []
-        self._failed: dict[str, Decision] = {}
+        self._incidents: dict[str, Decision] = {}
         self._end: tuple[Decision, ...] = ()
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """What was decided so far; complete after `finish` or a `BlockedError`."""
         now = self._now.decide(self._found, {}, True) if self._now and self._found else ()
-        return (*self._failed.values(), *now, *self._end)
+        return (*self._incidents.values(), *now, *self._end)
 
     def feed(self, chunk: str) -> str:
         """Take the next piece of the text; returns what may be released now.
@@ -135,14 +137,14 @@ class StreamGuard:
         return verdict.text
 
     def _judge_whole(self, text: str) -> Verdict:
-        """The verdict of all rules, or, where some have judged on the way, the report of those that could not."""
-        if self._now is None:
+        """The verdict of all rules, or the report of those that could not judge on the way."""
+        if not self._too_late:
             check = self._guards.check_json if self._as_json else self._guards.check
-            return check(text, self._stage, role=self._role, observe=self._observes)
+            return check(text, self.stage, role=self._role, observe=self._observes)
         assert self._late is not None
         findings, failures = self._late.detect(text)
         late = tuple(_report(decision) for decision in self._late.decide(findings, failures, enforced=False))
-        return Verdict(self._stage, "passed", text, late)
+        return Verdict(self.stage, "passed", text, late)
 
     def _release(self, final: bool) -> str:
         """What is decided of the text at hand, with placeholders; the rest stays."""
@@ -152,7 +154,7 @@ class StreamGuard:
         if limit <= start:
             return self._hold(start, "")
         findings, failures = self._now.detect(text)
-        if failures and self._give_up(failures):
+        if failures and self._is_lost(failures):
             return FAILED
         replaced: list[Span] = []
         if findings:
@@ -186,7 +188,8 @@ class StreamGuard:
             self._swallowing = True
             return released + UNDECIDED
         if held > self._max_hold * SWALLOW:
-            self._over = True  # its placeholder is out; the rest of the stream is dropped
+            self._give_up_on(self._at, len(self._text))
+            self._over = True  # the placeholder is out; the rest of the stream is dropped
         return released
 
     def _swallow(self, replaced: list[Span], limit: int) -> int:
@@ -195,19 +198,24 @@ class StreamGuard:
         if replaced and replaced[0].start == self._at:
             return replaced.pop(0).end
         end = replaced[0].start if replaced else limit
-        swallowed = self._moved(Finding("stream", "undecided", self._at, end))
-        self._failed["stream"] = Decision("stream", "redact", "redacted", (swallowed,))
+        self._give_up_on(self._at, end)
         return end
 
-    def _give_up(self, failures: Mapping[str, str]) -> bool:
+    def _give_up_on(self, start: int, end: int) -> None:
+        """Record that a part was redacted because it was undecided for too long."""
+        earlier = self._incidents[UNDECIDED].findings if UNDECIDED in self._incidents else ()
+        part = self._moved(Finding("stream", "undecided", start, end))
+        self._incidents[UNDECIDED] = Decision("stream", "redact", "redacted", (*earlier, part))
+
+    def _is_lost(self, failures: Mapping[str, str]) -> bool:
         """Record broken detectors; true if one of them fails closed, so that nothing may go out any more."""
         assert self._now is not None
         decisions = self._now.decide((), failures, True)
-        self._failed.update((decision.detector, decision) for decision in decisions)
+        self._incidents.update((decision.detector, decision) for decision in decisions)
         for decision in decisions:
             if decision.blocks:
                 self._over = True
-                raise blocked(self._stage, decision, self.released)
+                raise blocked(self.stage, decision, self.released)
         self._over = any(decision.redacts for decision in decisions)
         return self._over
 
@@ -217,7 +225,7 @@ class StreamGuard:
             if decision.blocks:
                 self._found += map(self._moved, decided)
                 self._over = True
-                raise blocked(self._stage, decision, self.released)
+                raise blocked(self.stage, decision, self.released)
 
     def _redacts(self, finding: Finding) -> bool:
         assert self._now is not None
