@@ -194,6 +194,7 @@ class Call:
     server_port: int | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])  # added to the request, e.g. traceparent
     propagate: bool = False  # whether the SDK itself would have sent the trace context
+    native_span: bool = False  # whether the SDK itself emits the span of this call
     max_retries: int | None = None  # None leaves the SDK's own count
     body_changed: bool = False
 

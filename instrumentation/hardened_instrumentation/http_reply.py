@@ -54,8 +54,11 @@ class HttpReply:
         framing: Framing | None = None
         if self.kind == "events":
             framing = AwsEventStream() if "amazon.eventstream" in _content_type(self.response) else ServerSentEvents()
-        _rewind(self.response)
-        self.response.stream = _wrap(self.response, Rewriter(session, framing))
+        rewriter = Rewriter(session, framing)
+        if hasattr(self.response, "_content"):  # read already: by a mock, a cache, or an event hook of the application
+            self.response._content = rewriter.feed(self.response._content) + rewriter.end()
+        else:
+            self.response.stream = _wrap(self.response, rewriter)
 
 
 class Rewriter:
@@ -128,14 +131,6 @@ def _kind(response: Any, streamed: bool) -> ReplyKind:
 
 def _content_type(response: Any) -> str:
     return response.headers.get("content-type", "").lower()
-
-
-def _rewind(response: Any) -> None:
-    """Let a response that was made with its content at hand (a mock, a cache) be read as a stream like any other."""
-    if hasattr(response, "_content") and hasattr(response.stream, "__iter__"):
-        del response._content
-        response.is_closed = False
-        response.is_stream_consumed = False
 
 
 def _wrap(response: Any, rewriter: Rewriter) -> Any:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from hardened_instrumentation import stainless
+from hardened_instrumentation.calls import Call
 from hardened_instrumentation.patches import Patches
 from hardened_instrumentation.providers.base import Provider, describer
 from hardened_instrumentation.routes import Route
@@ -36,12 +37,12 @@ CLIENTS = {
 def _install(base_client: ModuleType, current: Active, patches: Patches) -> None:
     native = getattr(base_client, "BaseClient", object).__dict__.get("_tracer")
 
-    def propagates(client: Any) -> bool:
-        if not isinstance(native, property) or native.fget is None or current.native_spans:
-            return False
-        return native.fget(client) is not None and bool(client.open_telemetry.get("propagation"))
+    def complete(client: Any, call: Call) -> None:
+        if isinstance(native, property) and native.__get__(client) is not None:
+            call.native_span = current.native_spans
+            call.propagate = not current.native_spans and bool(client.open_telemetry.get("propagation"))
 
-    describe = describer("anthropic", "anthropic", ROUTES, CLIENTS, propagates)
+    describe = describer("anthropic", "anthropic", ROUTES, CLIENTS, complete)
     stainless.install(base_client, describe, current, patches)
     if isinstance(native, property):
         patches.replace(base_client.BaseClient, "_tracer", _tracer(native, current))

@@ -38,7 +38,7 @@ def describer(
     default: str,
     routes: Mapping[str, Route],
     clients: Mapping[str, str],
-    propagates: Callable[[Any], bool] = lambda client: False,
+    complete: Callable[[Any, Call], None] | None = None,
 ) -> Describe:
     """A function that describes the calls of a Stainless client.
 
@@ -47,7 +47,7 @@ def describer(
         default: `gen_ai.provider.name` for hosts that are not in the table of hosts.
         routes: endpoint by path, without version prefix and query.
         clients: prefix of a client class's name → `gen_ai.provider.name`.
-        propagates: whether the SDK would send the trace context with the calls of this client.
+        complete: adds to the call of a client what only this SDK knows.
     """
     opaque = Opaque()
 
@@ -71,7 +71,7 @@ def describer(
         endpoint = route(method, options.url)
         base_url = client.base_url
         host = base_url.host
-        return Call(
+        call = Call(
             sdk=sdk,
             provider=place(client.__class__, host),
             operation=endpoint.operation,
@@ -82,7 +82,9 @@ def describer(
             stream=stream,
             server_address=host,
             server_port=base_url.port or (443 if base_url.scheme == "https" else 80),
-            propagate=propagates(client),
         )
+        if complete is not None:
+            complete(client, call)
+        return call
 
     return describe

@@ -281,7 +281,7 @@ def _part_slots(part: Json, role: Role, slots: list[Slot]) -> None:
     elif kind == "thinking" and isinstance(part.get("thinking"), str):
         slots.append(Slot(part, "thinking", role, "reasoning"))
     elif kind.endswith("tool_use"):
-        _leaf_slots(part.get("input"), role, slots)
+        parts.leaves(part.get("input"), role, slots, "tool_input")
     elif kind.endswith("tool_result"):
         if isinstance(part.get("content"), str):
             slots.append(Slot(part, "content", "tool"))
@@ -300,14 +300,3 @@ def _part_slots(part: Json, role: Role, slots: list[Slot]) -> None:
         else:
             slots.append(Slot(part, MEDIA[kind], role, "opaque"))
 
-
-def _leaf_slots(value: Any, role: Role, slots: list[Slot], depth: int = 0) -> None:
-    """The texts inside the parsed input of a tool call."""
-    if depth > 16 or not isinstance(value, (dict, list)):
-        return
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
-    for key, item in pairs:  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(item, str):
-            slots.append(Slot(value, key, role, "tool_input"))
-        else:
-            _leaf_slots(item, role, slots, depth + 1)

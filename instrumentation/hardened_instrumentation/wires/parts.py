@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hardened_instrumentation.calls import Json
+from hardened_instrumentation.calls import Json, Role, Slot, SlotKind
 from hardened_instrumentation.framing import parse_json
 
 MODALITIES = {"image": "image", "audio": "audio", "video": "video", "application": "document", "text": "document"}
@@ -59,6 +59,18 @@ def as_list(value: Any) -> list[Any]:
 
 def as_dict(value: Any) -> Json:
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def leaves(value: Any, role: Role, slots: list[Slot], kind: SlotKind = "text", depth: int = 0) -> None:
+    """Every text inside a JSON value, whatever its shape."""
+    if depth > 32 or not isinstance(value, (dict, list)):
+        return
+    container: Any = value  # pyright: ignore[reportUnknownVariableType]
+    for key, item in container.items() if isinstance(container, dict) else enumerate(container):
+        if isinstance(item, str):
+            slots.append(Slot(container, key, role, kind))
+        else:
+            leaves(item, role, slots, kind, depth + 1)
 
 
 def parameters(body: Json, table: dict[str, str]) -> dict[str, Any]:
