@@ -79,6 +79,7 @@ class Gate:
         self._timed = [(member.detector.name, timeout, Scanner([member.detector])) for member, timeout in timed]
         self._rules = {member.detector.name: member.rules for member in members}
         self._gravest = max(self._rules.values(), key=lambda rules: ACTIONS.index(rules[0].action))  # for a wrong name
+        self.waits = bool(timed)  # a check may have to wait for another thread
         self.changes = any(member.changes for member in members)
 
     def split(self) -> tuple[Gate | None, Gate | None]:
