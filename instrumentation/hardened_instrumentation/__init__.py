@@ -32,12 +32,32 @@ class _State:
     def __init__(self) -> None:
         self.handler: Handler | None = None
         self.native_spans = False
-        self.patched: dict[str, Patches] = {}
+        self.seams: dict[str, _Seam] = {}
         self.wanted: dict[str, Provider] = {}
         self.hooked: set[str] = set()
 
 
 _state = _State()
+
+
+class _Seam:
+    """One SDK's seam: what a call finds there. Where a layer of it survives under somebody else's patch, it is off."""
+
+    def __init__(self) -> None:
+        self.patches = Patches()
+        self.on = True
+
+    @property
+    def handler(self) -> Handler | None:
+        return _state.handler if self.on else None
+
+    @property
+    def native_spans(self) -> bool:
+        return _state.native_spans
+
+    def remove(self) -> None:
+        self.on = False
+        self.patches.undo()
 
 
 def instrument(handler: Handler, *, disable: Iterable[str] = (), native_spans: bool = False) -> None:
@@ -51,8 +71,8 @@ def instrument(handler: Handler, *, disable: Iterable[str] = (), native_spans: b
     _state.handler = handler
     _state.native_spans = native_spans
     left_alone = set(disable)
-    for name in left_alone & _state.patched.keys():
-        _state.patched.pop(name).undo()
+    for name in left_alone & _state.seams.keys():
+        _state.seams.pop(name).remove()
     _state.wanted = {name: provider_named(name) for name in BUILT_IN if name not in left_alone}
     for provider in _state.wanted.values():
         _install_when_imported(provider)
@@ -62,13 +82,13 @@ def uninstrument() -> None:
     """Restore every attribute that was replaced. Streams in progress go on to their end."""
     _state.handler = None
     _state.wanted = {}
-    while _state.patched:
-        _state.patched.popitem()[1].undo()
+    while _state.seams:
+        _state.seams.popitem()[1].remove()
 
 
 def instrumented() -> tuple[str, ...]:
     """The SDKs whose seam is in place now."""
-    return tuple(sorted(_state.patched))
+    return tuple(sorted(_state.seams))
 
 
 def provider_named(name: str) -> Provider:
@@ -87,13 +107,13 @@ def _install_when_imported(provider: Provider) -> None:
 
 def _install(module: ModuleType) -> None:
     provider = next((wanted for wanted in _state.wanted.values() if wanted.module == module.__name__), None)
-    if provider is None or provider.sdk in _state.patched:
+    if provider is None or provider.sdk in _state.seams:
         return
-    patches = Patches()
+    seam = _Seam()
     try:
-        provider.install(module, _state, patches)
+        provider.install(module, seam, seam.patches)
     except SeamMissing as missing:
-        patches.undo()
+        seam.remove()
         _log.warning(
             "%s is not instrumented: %s. Its calls are not traced and not guarded; update hardened or %s.",
             provider.sdk,
@@ -101,4 +121,4 @@ def _install(module: ModuleType) -> None:
             provider.sdk,
         )
     else:
-        _state.patched[provider.sdk] = patches
+        _state.seams[provider.sdk] = seam

@@ -78,25 +78,27 @@ class Rewriter:
     def feed(self, chunk: bytes) -> bytes:
         if not self._session:
             return b""
-        if self._decoder is not None:
-            chunk = self._decoder.decode(chunk)
-        if self._framing is None:
-            return chunk
-        events = self._framing.feed(chunk)
-        return self._pass(events) if events else b""
+        return self._decoded(chunk if self._decoder is None else _joined(self._decoder.decode(chunk)))
 
     def end(self) -> bytes:
         """The body was read to its end."""
         out = b""
-        if self._session and self._framing is not None:
+        if self._session:
             if self._decoder is not None:
-                out += self._pass(self._framing.feed(self._decoder.flush()))
-            out += self._pass(self._framing.flush())
+                out += self._decoded(_joined(self._decoder.flush()))
+            if self._framing is not None:
+                out += self._pass(self._framing.flush())
         return out + self._encode(self._finish("read"))
 
     def stop(self, how: Ending, error: BaseException | None = None) -> None:
         """The body will not be read any further."""
         self._finish(how, error)
+
+    def _decoded(self, chunk: bytes) -> bytes:
+        if self._framing is None:
+            return chunk
+        events = self._framing.feed(chunk)
+        return self._pass(events) if events else b""
 
     def _pass(self, events: list[WireEvent]) -> bytes:
         session = self._session[0]
@@ -158,7 +160,7 @@ def _package(response_type: type) -> ModuleType:
 
 
 @lru_cache(maxsize=2)
-def _bodies(package: Any) -> tuple[Any, Any, Any]:
+def _bodies(package: ModuleType) -> tuple[Any, Any, Any]:
     """Stream classes of that package, which checks the type of the streams that it reads."""
 
     class Body:
@@ -214,6 +216,11 @@ def _bodies(package: Any) -> tuple[Any, Any, Any]:
         pass
 
     return SyncBody, AsyncBody, SyncAsyncBody
+
+
+def _joined(decoded: Any) -> bytes:
+    """What a content decoder returns: bytes in httpx, an iterator of bytes in httpx2."""
+    return decoded if isinstance(decoded, bytes) else b"".join(decoded)
 
 
 def _ending(error: BaseException) -> Ending:

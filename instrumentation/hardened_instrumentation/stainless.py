@@ -23,8 +23,11 @@ from hardened_instrumentation.routes import Describe
 class Active(Protocol):
     """Whoever knows which handler is in charge now, and whether an SDK's own spans shall stay."""
 
-    handler: Handler | None
-    native_spans: bool
+    @property
+    def handler(self) -> Handler | None: ...
+
+    @property
+    def native_spans(self) -> bool: ...
 
 
 def install(base_client: ModuleType, describe: Describe, current: Active, patches: Patches) -> None:
@@ -140,8 +143,12 @@ def _apply(call: Call, options: Any) -> Any:
         update["json_data"] = call.body
         update["extra_json"] = None
     if call.headers:
-        given: Any = options.headers if isinstance(options.headers, Mapping) else {}
-        update["headers"] = {**given, **call.headers}
+        update["headers"] = {**_mapping(options.headers), **call.headers}
     if call.max_retries is not None:
         update["max_retries"] = call.max_retries
     return options.model_copy(update=update) if update else options
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """The SDK's sentinel for "not given" is no mapping."""
+    return value if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]

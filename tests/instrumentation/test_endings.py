@@ -63,9 +63,7 @@ def test_break_inside_with(open_stream: Callable[[Clients], Any], clients: Clien
 
 
 @opened
-def test_exception_of_the_consumer(
-    open_stream: Callable[[Clients], Any], clients: Clients, recorder: Recorder
-) -> None:
+def test_exception_of_the_consumer(open_stream: Callable[[Clients], Any], clients: Clients, recorder: Recorder) -> None:
     with pytest.raises(ZeroDivisionError), open_stream(clients) as stream:
         for _ in stream:
             raise ZeroDivisionError

@@ -140,7 +140,13 @@ def chat_parse(clients: Clients) -> Any:
 @shape
 def chat_raw(clients: Clients) -> Any:
     raw = clients.openai.chat.completions.with_raw_response.create(model=MODEL, messages=ASK)
-    return [type(raw).__name__, raw.status_code, raw.headers["content-type"], plain(raw.parse()), plain(json.loads(raw.text))]
+    return [
+        type(raw).__name__,
+        raw.status_code,
+        raw.headers["content-type"],
+        plain(raw.parse()),
+        plain(json.loads(raw.text)),
+    ]
 
 
 @shape
@@ -175,7 +181,9 @@ def responses(clients: Clients) -> Any:
 
 @shape
 def responses_stream(clients: Clients) -> Any:
-    clients.provider.reply(text="Paris", reasoning="Geography", tool_calls=[{"name": "look", "arguments": {"at": "it"}}])
+    clients.provider.reply(
+        text="Paris", reasoning="Geography", tool_calls=[{"name": "look", "arguments": {"at": "it"}}]
+    )
     return plain(list(clients.openai.responses.create(model=MODEL, input="Name it", stream=True)))
 
 

@@ -299,4 +299,3 @@ def _part_slots(part: Json, role: Role, slots: list[Slot]) -> None:
                 _part_slots(as_dict(inner), "document", slots)
         else:
             slots.append(Slot(part, MEDIA[kind], role, "opaque"))
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from hardened_instrumentation.calls import Json, Role, Slot, SlotKind
@@ -63,12 +64,12 @@ def as_dict(value: Any) -> Json:
 
 def leaves(value: Any, role: Role, slots: list[Slot], kind: SlotKind = "text", depth: int = 0) -> None:
     """Every text inside a JSON value, whatever its shape."""
-    if depth > 32 or not isinstance(value, (dict, list)):
+    if depth > 32:
         return
-    container: Any = value  # pyright: ignore[reportUnknownVariableType]
-    for key, item in container.items() if isinstance(container, dict) else enumerate(container):
+    items: Iterable[tuple[Any, Any]] = as_dict(value).items() or enumerate(as_list(value))
+    for key, item in items:
         if isinstance(item, str):
-            slots.append(Slot(container, key, role, kind))
+            slots.append(Slot(value, key, role, kind))
         else:
             leaves(item, role, slots, kind, depth + 1)
 
