@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from typing import Final
 
 from hardened.guards.engine import Guards
 
@@ -11,9 +11,15 @@ from hardened.guards.engine import Guards
 class _State:
     guards: Guards | None = None  # made from the active policy
     chosen: Guards | None = None  # set by hand
+    lock = threading.Lock()
 
 
-_lock: Final = threading.Lock()
+def _after_fork() -> None:
+    """In a forked child: the lock may have been held by a thread that is not there any more."""
+    _State.lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def current() -> Guards:
@@ -26,7 +32,7 @@ def current() -> Guards:
     guards = _State.guards
     if guards is not None and guards.plan is plan:
         return guards
-    with _lock:
+    with _State.lock:
         if _State.guards is None or _State.guards.plan is not plan:
             _State.guards = Guards(plan)
         return _State.guards

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
@@ -43,6 +45,8 @@ class Guards:
         self._gates: dict[tuple[Stage, Role], Gate | None] = {}
         self._detectors: dict[tuple[str, Stage], Detector] = {}
         self._lock = threading.Lock()
+        forked = weakref.WeakMethod(self._after_fork)
+        os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
 
     def check(self, text: str, stage: Stage, *, role: Role = "user", observe: bool = False) -> Verdict:
         """Judge `text`. With `observe` the decisions are recorded and change nothing, as in shadow mode.
@@ -63,6 +67,11 @@ class Guards:
         if gate is None:
             return Verdict(stage, "skipped", text)
         return self._judge(text, stage, gate, self._enforces(observe), as_json=True)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything runs at all: not in mode `off`."""
+        return self.plan.mode != "off"
 
     def gate(self, stage: Stage, role: Role) -> Gate | None:
         """What runs for texts of this stage and role; None if nothing does."""
@@ -116,6 +125,12 @@ class Guards:
                 _log.error("detector %r cannot be used at stage %r: %s", name, stage, type(error).__name__)
                 self._detectors[name, stage] = Broken(name, error)
         return self._detectors[name, stage]
+
+    def _after_fork(self) -> None:
+        """In a forked child: what other threads of the parent held is free."""
+        self._lock = threading.Lock()
+        self._memory.after_fork()
+        self._workers.after_fork()
 
     def _from_registry(self, name: str, stage: Stage) -> Detector:
         from hardened_detectors.registry import create

@@ -60,6 +60,10 @@ class VerdictMemory:
             while len(self._entries) > self._max_entries or self._chars > self._max_chars:
                 self._forget(self._entries.popitem(last=False)[1])
 
+    def after_fork(self) -> None:
+        """In a forked child: the lock may have been held by a thread that is not there any more."""
+        self._lock = threading.Lock()
+
     def _forget(self, known: Known | None) -> None:
         if known is not None and known.text is not None:
             self._chars -= len(known.text)

@@ -58,7 +58,12 @@ class Workers:
     """
 
     def __init__(self, slots: int = SLOTS) -> None:
+        self._number = slots
         self._slots = threading.BoundedSemaphore(slots)
+
+    def after_fork(self) -> None:
+        """In a forked child: no thread is at work."""
+        self._slots = threading.BoundedSemaphore(self._number)
 
     def start(self, function: Callable[[], T], timeout: float) -> Run[T]:
         """Begin, in the context of the caller; waits only while all slots are taken, at most `timeout` seconds."""
