@@ -50,6 +50,7 @@ def test_every_field(recorder: Recorder, written: Written) -> None:
     [
         ("input:pii:warn:flagged:", GuardDecision("input", "pii", "warn", "flagged")),
         ("input:pii:warn:error", GuardDecision("input", "pii", "warn", "error")),
+        ("input:topic:block:blocked:topic:law", GuardDecision("input", "topic", "block", "blocked", ("topic:law",))),
         ("nonsense", None),
         ("", None),
     ],

@@ -42,12 +42,12 @@ class GuardDecision:
     @classmethod
     def parse(cls, compact: str) -> GuardDecision | None:
         """Reads `stage:detector:action:outcome:categories`, perhaps with `:shadow`; `None` if it is something else."""
-        parts = compact.split(":")
-        if len(parts) < 4:
+        stage, detector, action, outcome, rest = [*compact.split(":", 4), "", "", "", ""][:5]
+        if not outcome:
             return None
-        categories = tuple(filter(None, parts[4].split(","))) if len(parts) > 4 else ()
-        stage, detector, action, outcome = parts[:4]
-        return cls(stage, detector, action, outcome, categories, enforced="shadow" not in parts[5:])
+        named = rest.removesuffix(":shadow")
+        categories = tuple(filter(None, named.split(",")))
+        return cls(stage, detector, action, outcome, categories, enforced=named == rest)
 
 
 def _text(value: Any) -> str | None:

@@ -1,0 +1,8 @@
+"""`python -m hardened` is the command `hardened`."""
+
+import sys
+
+from hardened.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

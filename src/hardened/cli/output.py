@@ -1,0 +1,161 @@
+"""What the commands print: tables that fit the terminal, colours where they can be seen, JSON for programs.
+
+What comes out of a trace file was written by models and users, so every text loses its control characters before it
+reaches a terminal: nothing in a trace can move the cursor, change colours or reverse the order of letters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TextIO
+
+Colour = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
+
+_CODES: dict[Colour, str] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_OUTCOME_COLOURS: dict[str, Colour] = {
+    "passed": "green",
+    "flagged": "yellow",
+    "redacted": "yellow",
+    "blocked": "red",
+    "error": "red",
+    "timeout": "red",
+}
+
+
+def clean(text: str) -> str:
+    """One line of text without control, format (bidirectional, zero-width) and unassigned characters."""
+    words = (" " if char in "\n\r\t" else "" if unicodedata.category(char)[0] == "C" else char for char in text)
+    return "".join(words)
+
+
+def colourful(stream: TextIO | None = None) -> bool:
+    """Whether the output is a terminal that shows colours, and nobody objects (https://no-color.org)."""
+    return (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, *colours: Colour) -> str:
+    """`text` in these colours, if colours are shown."""
+    if not colours or not colourful():
+        return text
+    return f"\x1b[{';'.join(_CODES[colour] for colour in colours)}m{text}\x1b[0m"
+
+
+def outcome_colour(outcome: str | None) -> tuple[Colour, ...]:
+    """The colour of a guard's outcome."""
+    colour = _OUTCOME_COLOURS.get(outcome or "")
+    return (colour,) if colour else ()
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 100 where there is none, as in a pipe."""
+    return max(40, shutil.get_terminal_size((100, 24)).columns)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document. Only ASCII, so that it holds no control character either."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. Where the terminal is narrow, one with `least` shrinks down to so many characters."""
+
+    title: str
+    right: bool = False
+    least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text with colours."""
+
+    text: str
+    colours: tuple[Colour, ...] = ()
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]]) -> None:
+    """A table no wider than the terminal, as far as its columns can shrink."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    cells = [[Cell(clean(cell.text), cell.colours) for cell in row] for row in cells]
+    widths = _widths(columns, cells)
+    header = [Cell(column.title, ("bold",)) for column in columns]
+    for row in (header, *cells):
+        line = "  ".join(
+            _fitted(cell, width, column.right) for cell, width, column in zip(row, widths, columns, strict=True)
+        )
+        print(line.rstrip())
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:
+    widths = [
+        max(_width(text) for text in (column.title, *(row[index].text for row in rows)))
+        for index, column in enumerate(columns)
+    ]
+    excess = sum(widths) + 2 * (len(widths) - 1) - terminal_width()
+    while excess > 0:
+        widest = max(
+            (index for index, column in enumerate(columns) if 0 < column.least < widths[index]),
+            key=lambda index: widths[index],
+            default=None,
+        )
+        if widest is None:
+            break
+        widths[widest] -= 1
+        excess -= 1
+    return widths
+
+
+def _fitted(cell: Cell, width: int, right: bool) -> str:
+    text = shorten(cell.text, width)
+    padding = " " * (width - _width(text))
+    painted = paint(text, *cell.colours)
+    return padding + painted if right else painted + padding
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` in at most `width` columns of a terminal, with an ellipsis where something is left out."""
+    if _width(text) <= width:
+        return text
+    kept, used = "", 0
+    for char in text:
+        used += _width(char)
+        if used > width - 1:
+            break
+        kept += char
+    return kept + "…"
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that `text` takes: two for wide East Asian characters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def seconds(value: float | None) -> str:
+    """A duration in the unit that reads best."""
+    if value is None:
+        return ""
+    if value < 0.0995:
+        return f"{value * 1000:.1f} ms" if value < 0.00995 else f"{value * 1000:.0f} ms"
+    return f"{value:.2f} s"
+
+
+def dollars(value: float | None) -> str:
+    """A cost in USD with enough digits to tell small calls apart."""
+    if value is None:
+        return ""
+    return f"${value:.2f}" if value >= 1 else f"${value:.4f}" if value >= 0.001 or value == 0 else f"${value:.6f}"
+
+
+def number(value: int | None) -> str:
+    """A count with separators of thousands."""
+    return "" if value is None else f"{value:,}"

@@ -1,0 +1,329 @@
+"""`hardened traces`: the last traces as a table, or one as a tree."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from hardened.analysis.load import traces_path
+from hardened.analysis.spans import GuardDecision, Since, SpanRecord, read_spans
+from hardened.cli import output
+from hardened.cli.output import Cell, Column
+from hardened.guards.verdict import GRAVITY
+
+_COLUMNS = (
+    Column("started"),
+    Column("call", least=12),
+    Column("feature", least=8),
+    Column("decision", least=24),
+    Column("tokens", right=True),
+    Column("cost", right=True),
+    Column("time", right=True),
+    Column("trace"),
+)
+_RANKS: dict[str, int] = {str(outcome): rank for outcome, rank in GRAVITY.items()}
+_AGO = re.compile(r"(\d+)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    listing = commands.add_parser(
+        "traces",
+        help="the last traces as a table, or one as a tree",
+        description="List the last traces: what was called, what the guards decided, tokens, cost, time.",
+        epilog="Exit codes: 0 shown, 1 nothing found, 3 could not be done.",
+    )
+    _add_options(listing)
+    listing.add_argument("--limit", type=_positive, default=20, help="most traces to list (default 20)")
+    listing.add_argument("--guarded", action="store_true", help="only traces in which a guard found something")
+    listing.set_defaults(run=list_traces)
+    show = listing.add_subparsers(metavar="show").add_parser(
+        "show",
+        help="one trace as a tree",
+        description="Show one trace as a tree: each call with tokens, cost, times and guard decisions.",
+        epilog="Exit codes: 0 shown, 1 no such trace, 3 could not be done.",
+    )
+    _add_options(show, default=argparse.SUPPRESS)
+    show.add_argument("trace", nargs="?", default="last", help="a trace id, its beginning, or `last` (the default)")
+    show.add_argument("--messages", action="store_true", help="also print the recorded (scrubbed) messages")
+    show.set_defaults(run=show_trace)
+
+
+def _add_options(parser: argparse.ArgumentParser, default: Any = None) -> None:
+    where = "trace file or directory (default: where the policy writes them)"
+    parser.add_argument("--path", default=default, help=where)
+    parser.add_argument("--since", type=_since, default=default, help="only newer ones: 30m, 12h, 7d, or a date")
+    parser.add_argument("--json", action="store_true", default=default or False, help="print JSON")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _since(text: str) -> Since:
+    """`30m`, `12h`, `7d` ago, or a date or time in ISO format (local time)."""
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("expected 30m, 12h, 7d, or a date such as 2026-11-21") from None
+
+
+@dataclass(slots=True)
+class Trace:
+    """The spans of one trace, in the order of their start."""
+
+    id: str
+    spans: list[SpanRecord]
+
+    @property
+    def calls(self) -> list[SpanRecord]:
+        """The spans of model calls; all that have no parent here if there are none."""
+        return [span for span in self.spans if span.operation] or self.roots
+
+    @property
+    def roots(self) -> list[SpanRecord]:
+        """The spans whose parent is not in the file: at the top of the tree."""
+        known = {span.span_id for span in self.spans}
+        return [span for span in self.spans if span.parent_id not in known]
+
+    @property
+    def start(self) -> datetime:
+        return self.spans[0].start
+
+    @property
+    def duration_s(self) -> float:
+        end = max(span.start + timedelta(seconds=span.duration_s) for span in self.spans)
+        return (end - self.start).total_seconds()
+
+    @property
+    def decisions(self) -> list[GuardDecision]:
+        return [decision for span in self.spans for decision in span.guard_decisions]
+
+    @property
+    def cost_usd(self) -> float | None:
+        """The sum of all known costs; `None` if none is known."""
+        costs = [span.cost_usd for span in self.spans if span.cost_usd is not None]
+        return sum(costs) if costs else None
+
+    @property
+    def cost_known(self) -> bool:
+        """Whether that is all of it."""
+        return all(span.cost_known is not False for span in self.spans)
+
+    def tokens(self, kind: str) -> int | None:
+        """The sum of `input_tokens` or `output_tokens` over all calls."""
+        counts = [count for span in self.spans if (count := getattr(span, kind)) is not None]
+        return sum(counts) if counts else None
+
+
+def list_traces(options: argparse.Namespace) -> int:
+    """`hardened traces`"""
+    skipped: list[None] = []
+    spans = read_spans(options.path or traces_path(), since=options.since, on_skip=lambda: skipped.append(None))
+    traces = [trace for trace in newest_traces(spans) if trace.decisions or not options.guarded]
+    traces = traces[: options.limit]
+    if options.json:
+        output.print_json([summary(trace) for trace in traces])
+    elif traces:
+        output.print_table(_COLUMNS, [_row(trace) for trace in reversed(traces)])
+    if skipped:
+        print(f"{len(skipped)} lines could not be read and were left out (torn by a killed process).", file=sys.stderr)
+    if not traces:
+        _say_nothing_found(options, "No traces")
+    return 0 if traces else 1
+
+
+def show_trace(options: argparse.Namespace) -> int:
+    """`hardened traces show`"""
+    path = options.path or traces_path()
+    wanted = options.trace.lower()
+    spans = read_spans(path, since=options.since, trace_id=None if wanted == "last" else wanted)
+    traces = newest_traces(spans)
+    if wanted != "last" and len(traces) > 1:
+        print(f"{len(traces)} traces begin with {output.clean(wanted)}: give more of the id.", file=sys.stderr)
+        return 1
+    if not traces:
+        _say_nothing_found(options, "No traces" if wanted == "last" else f"No trace that begins with {wanted}")
+        return 1
+    trace = traces[0]
+    if options.json:
+        output.print_json({**summary(trace), "spans": [asdict(span) for span in trace.spans]})
+    else:
+        _print_tree(trace, options.messages)
+    return 0
+
+
+def newest_traces(spans: Iterable[SpanRecord]) -> list[Trace]:
+    """Spans put together to traces, the newest trace first."""
+    by_id: defaultdict[str, list[SpanRecord]] = defaultdict(list)
+    for span in spans:
+        by_id[span.trace_id].append(span)
+    traces = [Trace(id, sorted(found, key=lambda span: span.start)) for id, found in by_id.items()]
+    return sorted(traces, key=lambda trace: trace.start, reverse=True)
+
+
+def _say_nothing_found(options: argparse.Namespace, what: str) -> None:
+    place = output.clean(f"{what} in {options.path or traces_path()}")
+    print(f"{place}. They appear there after calls with `import hardened.auto`.", file=sys.stderr)
+
+
+def summary(trace: Trace) -> dict[str, Any]:
+    """One trace for programs."""
+    calls = trace.calls
+    return {
+        "trace_id": trace.id,
+        "start": trace.start.isoformat(),
+        "duration_s": trace.duration_s,
+        "calls": [span.name for span in calls],
+        "feature": next((span.feature for span in calls if span.feature), None),
+        "outcome": gravest(trace.decisions),
+        "decisions": [asdict(decision) for decision in trace.decisions],
+        "error_type": next((span.error_type for span in calls if span.error_type), None),
+        "input_tokens": trace.tokens("input_tokens"),
+        "output_tokens": trace.tokens("output_tokens"),
+        "cost_usd": trace.cost_usd,
+        "cost_known": trace.cost_known,
+    }
+
+
+def _row(trace: Trace) -> list[str | Cell]:
+    calls = trace.calls
+    name = trace.roots[0].name if trace.roots else calls[0].name
+    more = len(calls) - (calls[0] is trace.roots[0])
+    return [
+        trace.start.astimezone().strftime("%m-%d %H:%M:%S"),
+        f"{name} +{more}" if more else name,
+        next((span.feature for span in calls if span.feature), ""),
+        decision_cell(trace),
+        tokens(trace.tokens("input_tokens"), trace.tokens("output_tokens")),
+        cost(trace.cost_usd, trace.cost_known),
+        output.seconds(trace.duration_s),
+        trace.id[:8],
+    ]
+
+
+def decision_cell(trace: Trace) -> Cell:
+    """What the guards decided, the gravest first; else the error, if there was one."""
+    outcome = gravest(trace.decisions)
+    if outcome:
+        ranked = sorted(trace.decisions, key=gravity, reverse=True)
+        return Cell("; ".join(dict.fromkeys(decision_text(one) for one in ranked)), output.outcome_colour(outcome))
+    failed = next((span.error_type for span in trace.calls if span.error_type), None)
+    return Cell(f"error {failed}", ("red",)) if failed else Cell("passed", ("dim",))
+
+
+def decision_text(decision: GuardDecision) -> str:
+    """`output secrets redacted (openai_api_key)`"""
+    found = f" ({', '.join(decision.categories)})" if decision.categories else ""
+    shadow = "" if decision.enforced else ", not enforced"
+    return f"{decision.stage} {decision.detector} {decision.outcome}{found}{shadow}"
+
+
+def gravest(decisions: Iterable[GuardDecision]) -> str | None:
+    """The gravest outcome."""
+    return max((decision for decision in decisions), key=gravity).outcome if decisions else None
+
+
+def gravity(decision: GuardDecision) -> int:
+    """The rank of a decision's outcome; the gravest is the highest."""
+    return _RANKS.get(decision.outcome, -1)
+
+
+def tokens(input_tokens: int | None, output_tokens: int | None) -> str:
+    """`412→96`"""
+    if input_tokens is None and output_tokens is None:
+        return ""
+    return f"{output.number(input_tokens) or '?'}→{output.number(output_tokens) or '?'}"
+
+
+def cost(usd: float | None, known: bool) -> str:
+    """A cost, and that it is not (all) known where it is not."""
+    return output.dollars(usd) if known else f"≥ {output.dollars(usd)}" if usd else "unknown"
+
+
+def _print_tree(trace: Trace, messages: bool) -> None:
+    started = trace.start.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    parts = [started, output.seconds(trace.duration_s)]
+    parts += filter(None, [tokens(trace.tokens("input_tokens"), trace.tokens("output_tokens"))])
+    parts.append(cost(trace.cost_usd, trace.cost_known))
+    print(output.paint(f"trace {trace.id}", "bold"), " · ".join(filter(None, parts)))
+    children: defaultdict[str | None, list[SpanRecord]] = defaultdict(list)
+    for span in trace.spans:
+        children[span.parent_id].append(span)
+    roots = trace.roots
+    for root in roots:
+        _print_span(root, children, "", root is roots[-1], messages)
+
+
+def _print_span(
+    span: SpanRecord,
+    children: dict[str | None, list[SpanRecord]],
+    indent: str,
+    last: bool,
+    messages: bool,
+) -> None:
+    print(indent + ("└─ " if last else "├─ ") + _title(span))
+    below = children.get(span.span_id, [])
+    indent += "   " if last else "│  "
+    details = indent + ("│  " if below else "   ")
+    for text, colours in _details(span, messages):
+        print(details + output.paint(output.clean(text), *colours))
+    for child in below:
+        _print_span(child, children, indent, child is below[-1], messages)
+
+
+def _title(span: SpanRecord) -> str:
+    name = output.clean(span.name)
+    answered = span.response_model if span.response_model != span.model else None
+    parts = [
+        f"({output.clean(answered)})" if answered else "",
+        output.seconds(span.duration_s),
+        f"first chunk {output.seconds(span.ttft_s)}" if span.ttft_s is not None else "",
+        tokens(span.input_tokens, span.output_tokens) + (" tokens" if span.input_tokens is not None else ""),
+        f"({output.number(span.cached_tokens)} cached)" if span.cached_tokens else "",
+        cost(span.cost_usd, span.cost_known is not False) if span.cost_known is not None else "",
+    ]
+    return "  ".join([output.paint(name, "bold"), *filter(None, parts)])
+
+
+def _details(span: SpanRecord, messages: bool) -> Iterator[tuple[str, tuple[output.Colour, ...]]]:
+    """The lines below the title of a span."""
+    prompt = f"{span.prompt_name} v{span.prompt_version}" if span.prompt_version else span.prompt_name
+    who = {
+        "user": span.user,
+        "session": span.session,
+        "tenant": span.tenant,
+        "feature": span.feature,
+        "prompt": prompt,
+        "tags": ", ".join(span.tags or ()),
+    }
+    known = [f"{name} {value}" for name, value in who.items() if value]
+    if known:
+        yield "  ".join(known), ("dim",)
+    if span.stream_outcome and span.stream_outcome != "completed":
+        yield f"stream {span.stream_outcome}", ("yellow",)
+    if span.error_type:
+        yield f"error {span.error_type}", ("red",)
+    for decision in span.guard_decisions:
+        yield decision_text(decision), output.outcome_colour(decision.outcome)
+    if messages:
+        for message in [*(span.input_messages or ()), *(span.output_messages or ())]:
+            yield f"{message.get('role', '?')}: {_message_text(message)}", ()
+
+
+def _message_text(message: dict[str, Any]) -> str:
+    parts: list[dict[str, Any]] = message.get("parts") or []
+    return " ".join(str(part.get("content") or part.get("arguments") or f"[{part.get('type')}]") for part in parts)
