@@ -18,29 +18,24 @@ taken off: the application has asked them for it.
 
 from __future__ import annotations
 
-import logging
+import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import SpanExporter
 
-from hardened.telemetry import semconv
 from hardened.telemetry.delivery import CountingExporter, Delivery, LazyExporter
-from hardened.telemetry.rewrite import is_about_llm, is_ours, with_attributes
+from hardened.telemetry.notice import warn_once
+from hardened.telemetry.rewrite import WithoutContent, is_about_llm, without_content
 
 if TYPE_CHECKING:
     from hardened.policy.schema import Policy
-
-_log = logging.getLogger("hardened.telemetry")
+    from hardened.telemetry.langfuse_export import LangfuseSettings
 
 CAPTURE_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """As opentelemetry-util-genai 1.3b0 reads it."""
-
-CONTENT_ATTRIBUTES = semconv.CONTENT_ATTRIBUTES | {"gen_ai.tool.call.arguments", "gen_ai.tool.call.result"}
-
-_warned: set[str] = set()
 
 
 def traces_disabled(env: Mapping[str, str] = os.environ) -> bool:
@@ -61,14 +56,14 @@ def wants_content(policy: Policy, env: Mapping[str, str] = os.environ) -> bool:
         return True
     if traces_disabled(env):
         return False
-    return policy.telemetry.file.enabled
+    return policy.telemetry.file.enabled or (policy.telemetry.langfuse.content and _langfuse(policy, env) is not None)
 
 
 def variable_wants_content(env: Mapping[str, str] = os.environ) -> bool:
     """Whether OpenTelemetry's variable asks for content on spans."""
     value = env.get(CAPTURE_VARIABLE, "").strip().lower()
     if value in ("true", "1"):
-        _warn_once(
+        warn_once(
             f"{CAPTURE_VARIABLE}={value} is the old form, which OpenTelemetry now takes for no_content, and so do we. "
             "Set it to span_only to send messages to OTLP and to your own exporters."
         )
@@ -79,40 +74,23 @@ class ContentRule:
     """What of a span an exporter that is not ours may see. Called by the wrapper that scrubs every exporter's spans."""
 
     def __init__(self, policy: Policy, env: Mapping[str, str] = os.environ) -> None:
+        from hardened.telemetry.langfuse_export import labels
+
         self._foreign = policy.captures_content and variable_wants_content(env)
+        self._langfuse = policy.captures_content and policy.telemetry.langfuse.content
+        self._environment, self._release = labels(policy, env)
 
     def __call__(self, exporter: object, span: ReadableSpan) -> ReadableSpan:
         """The span as `exporter` may see it. Our own destinations take off themselves what they do not want."""
-        if self._foreign or isinstance(exporter, CountingExporter):
+        from hardened.telemetry.langfuse import translate
+        from hardened.telemetry.langfuse_export import leads_to_langfuse
+
+        if isinstance(exporter, CountingExporter):
             return span
-        return without_content(span)
-
-
-def without_content(span: ReadableSpan) -> ReadableSpan:
-    """Our span without messages, tool definitions, arguments and results; another library's span as it is."""
-    attributes = span.attributes or {}
-    if not is_ours(span) or CONTENT_ATTRIBUTES.isdisjoint(attributes):
-        return span
-    return with_attributes(span, {key: value for key, value in attributes.items() if key not in CONTENT_ATTRIBUTES})
-
-
-class WithoutContent(SpanExporter):
-    """An exporter that sees no content of our spans."""
-
-    def __init__(self, exporter: SpanExporter) -> None:
-        self._exporter = exporter
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export the spans without content."""
-        return self._exporter.export([without_content(span) for span in spans])
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Whatever the exporter buffers itself."""
-        return self._exporter.force_flush(timeout_millis)
-
-    def shutdown(self) -> None:
-        """End the exporter."""
-        self._exporter.shutdown()
+        if leads_to_langfuse(exporter):
+            seen = span if self._langfuse else without_content(span)
+            return translate(seen, environment=self._environment, release=self._release)
+        return span if self._foreign else without_content(span)
 
 
 def shared_deliveries(policy: Policy, env: Mapping[str, str] = os.environ) -> list[Delivery]:
@@ -126,6 +104,11 @@ def shared_deliveries(policy: Policy, env: Mapping[str, str] = os.environ) -> li
 
         exporter = FileSpanExporter(file.path, file.max_bytes, file.retention_days)
         deliveries.append(Delivery("file", _content(exporter, policy.captures_content), is_about_llm))
+    settings = _langfuse(policy, env)
+    if settings is not None:
+        from hardened.telemetry.langfuse_export import LangfuseDelivery
+
+        deliveries.append(LangfuseDelivery(settings, policy.captures_content and policy.telemetry.langfuse.content))
     return deliveries
 
 
@@ -137,12 +120,31 @@ def own_deliveries(policy: Policy, env: Mapping[str, str] = os.environ) -> list[
     content = policy.captures_content and (variable_wants_content(env) if content is None else content)
     deliveries: list[Delivery] = []
     if otlp_enabled(policy, env):
-        deliveries.append(Delivery("otlp", _content(LazyExporter(_otlp_exporter), content)))
+        exporter = _otlp(policy, env, content)
+        if exporter is not None:
+            deliveries.append(Delivery("otlp", exporter))
     if "console" in _chosen("OTEL_TRACES_EXPORTER", env):
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
         deliveries.append(Delivery("console", _content(ConsoleSpanExporter(), content)))
     return deliveries
+
+
+def _otlp(policy: Policy, env: Mapping[str, str], content: bool) -> SpanExporter | None:
+    """The exporter to the OTLP endpoint; None if that is Langfuse and our spans go there already."""
+    endpoint = env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or ""
+    protocol = env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or env.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
+    exporter = LazyExporter(lambda: _otlp_exporter(protocol))
+    from hardened.telemetry.langfuse_export import OTLP_PATH, TranslatingExporter, labels
+
+    if OTLP_PATH not in endpoint:
+        return _content(exporter, content)
+    if _langfuse(policy, env) is not None:
+        return None
+    return _content(
+        TranslatingExporter(exporter, *labels(policy, env)),
+        policy.captures_content and policy.telemetry.langfuse.content,
+    )
 
 
 def otlp_enabled(policy: Policy, env: Mapping[str, str] = os.environ, signal: str = "TRACES") -> bool:
@@ -155,10 +157,29 @@ def otlp_enabled(policy: Policy, env: Mapping[str, str] = os.environ, signal: st
     return bool(env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or env.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"))
 
 
-def _otlp_exporter() -> SpanExporter:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+def _otlp_exporter(protocol: str) -> SpanExporter:
+    if protocol.strip().lower() != "grpc":
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    return OTLPSpanExporter()
+        return OTLPSpanExporter()
+    try:
+        return importlib.import_module("opentelemetry.exporter.otlp.proto.grpc.trace_exporter").OTLPSpanExporter()
+    except ImportError:
+        warn_once(
+            "no traces are sent over OTLP: OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which needs the package "
+            "opentelemetry-exporter-otlp-proto-grpc. Install it, or set the variable to http/protobuf."
+        )
+        raise
+
+
+def _langfuse(policy: Policy, env: Mapping[str, str]) -> LangfuseSettings | None:
+    """Langfuse's settings; without importing anything if nothing speaks of Langfuse."""
+    section = policy.telemetry.langfuse
+    if section.enabled is False or not (section.enabled is True or section.public_key or "LANGFUSE_PUBLIC_KEY" in env):
+        return None
+    from hardened.telemetry.langfuse_export import langfuse_settings
+
+    return langfuse_settings(policy, env)
 
 
 def _content(exporter: SpanExporter, wanted: bool) -> SpanExporter:
@@ -168,9 +189,3 @@ def _content(exporter: SpanExporter, wanted: bool) -> SpanExporter:
 def _chosen(variable: str, env: Mapping[str, str]) -> set[str]:
     """The exporters that one of OpenTelemetry's variables names."""
     return {name.strip().lower() for name in env.get(variable, "").split(",") if name.strip()}
-
-
-def _warn_once(message: str) -> None:
-    if message not in _warned:
-        _warned.add(message)
-        _log.warning(message)

@@ -28,6 +28,7 @@ from opentelemetry.trace import NoOpTracer, ProxyTracerProvider, Tracer, TracerP
 
 from hardened.policy.active import active, on_change
 from hardened.telemetry import destinations, semconv
+from hardened.telemetry.context import StampProcessor
 from hardened.telemetry.delivery import Counts, Delivery
 from hardened.version import __version__
 
@@ -101,16 +102,16 @@ class Telemetry:
         if add is None:
             _log.info("the tracer provider %s takes no processors: no local traces", type(provider).__qualname__)
             return
-        for delivery in self._shared_deliveries():
-            add(delivery)
+        for processor in (StampProcessor(), *self._shared_deliveries()):
+            add(processor)
 
     def _new_provider(self) -> SdkTracerProvider:
         from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 
         provider = SdkTracerProvider(resource=_resource(self._policy), shutdown_on_exit=False)
         self._own = destinations.own_deliveries(self._policy)
-        for delivery in (*self._shared_deliveries(), *self._own):
-            provider.add_span_processor(delivery)
+        for processor in (StampProcessor(), *self._shared_deliveries(), *self._own):
+            provider.add_span_processor(processor)
         return provider
 
     def _shared_deliveries(self) -> list[Delivery]:
@@ -274,6 +275,7 @@ def _start() -> Telemetry:
                 on_change(_replace)
                 atexit.register(shutdown)
                 os.register_at_fork(before=_deliver_at_exit_of_children, after_in_child=_unlock)
+                _deliver_at_exit_of_children()
         return _current
 
 
@@ -294,17 +296,25 @@ def _unlock() -> None:
     _lock = threading.Lock()
 
 
-_children_registered = False
-
-
 def _deliver_at_exit_of_children() -> None:
-    """Before a fork: a child of `multiprocessing` ends without `atexit`, so it shuts us down in its own way."""
-    global _children_registered
+    """`multiprocessing` ends its children without `atexit`, so there we shut down in its own way.
+
+    Called before every fork, for the children to come, and once in a child that was not forked from a process of ours.
+    """
+    global _children_prepared
     util: Any = sys.modules.get("multiprocessing.util")
-    if util is not None and not _children_registered:
-        _children_registered = True
+    process: Any = sys.modules.get("multiprocessing.process")
+    if util is None or process is None:
+        return
 
-        def in_child(_: object) -> None:
-            util.Finalize(None, shutdown, exitpriority=0)
+    def at_exit(_: object = None) -> None:
+        util.Finalize(None, shutdown, exitpriority=0)
 
-        util.register_after_fork(shutdown, in_child)
+    if not _children_prepared:
+        _children_prepared = True
+        util.register_after_fork(shutdown, at_exit)
+        if process.parent_process() is not None:
+            at_exit()
+
+
+_children_prepared = False

@@ -1,19 +1,23 @@
-"""The same span with other attributes, for one destination only."""
+"""Which spans are ours, and the same span with other attributes, for one destination only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from hardened.telemetry.semconv import SCOPE
+from hardened.telemetry import semconv
+
+CONTENT_ATTRIBUTES = semconv.CONTENT_ATTRIBUTES | {"gen_ai.tool.call.arguments", "gen_ai.tool.call.result"}
+"""What of a span may hold what people, documents, tools or models said."""
 
 
 def is_ours(span: ReadableSpan) -> bool:
     """Whether `hardened` made the span."""
     scope = span.instrumentation_scope
-    return scope is not None and (scope.name == SCOPE or scope.name.startswith(f"{SCOPE}."))
+    return scope is not None and (scope.name == semconv.SCOPE or scope.name.startswith(f"{semconv.SCOPE}."))
 
 
 def is_about_llm(span: ReadableSpan) -> bool:
@@ -57,3 +61,30 @@ class _Rewritten(ReadableSpan):
     @property
     def dropped_links(self) -> int:
         return self._original.dropped_links
+
+
+def without_content(span: ReadableSpan) -> ReadableSpan:
+    """Our span without messages, tool definitions, arguments and results; another library's span as it is."""
+    attributes = span.attributes or {}
+    if not is_ours(span) or CONTENT_ATTRIBUTES.isdisjoint(attributes):
+        return span
+    return with_attributes(span, {key: value for key, value in attributes.items() if key not in CONTENT_ATTRIBUTES})
+
+
+class WithoutContent(SpanExporter):
+    """An exporter that sees no content of our spans."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export the spans without content."""
+        return self._exporter.export([without_content(span) for span in spans])
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Whatever the exporter buffers itself."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def shutdown(self) -> None:
+        """End the exporter."""
+        self._exporter.shutdown()
