@@ -6,6 +6,7 @@ A fence with more words than `python` (```python notest) is not executed; there 
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import documents
 import pytest
 
+from hardened import cli
 from hardened.policy.load import load
 from hardened.testing import FakeProvider
 
@@ -26,10 +28,10 @@ POLICIES = [
 ]
 COMMANDS = sorted(
     {
-        command
+        command.strip()
         for document in documents.DOCUMENTS
         for block in documents.blocks(document)
-        for command in re.findall(r"^\$ hardened +([a-z]+)", block.text, re.MULTILINE)
+        for command in re.findall(r"^\$ hardened +([^#|>\n]+)", block.text, re.MULTILINE)
     }
 )
 
@@ -87,9 +89,8 @@ def test_policies_load(text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_exist(command: str, tmp_path: Path) -> None:
-    done = run(["-m", "hardened.cli", command, "--help"], tmp_path, {})
-    assert done.returncode == 0, done.stderr
+def test_commands_are_understood(command: str) -> None:
+    cli.parser().parse_args(shlex.split(command))
 
 
 @pytest.mark.parametrize("document", documents.DOCUMENTS, ids=documents.name)

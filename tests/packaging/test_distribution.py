@@ -52,12 +52,15 @@ def test_version_is_the_same_everywhere() -> None:
     assert re.search(rf"^## \[{re.escape(current)}\]", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
-def test_entry_points_resolve_to_callables() -> None:
+def test_entry_points_resolve() -> None:
     entries = distribution("hardened").entry_points
-    groups = {entry.group for entry in entries}
-    assert groups == {"console_scripts", "hardened.detectors", "hardened.instrumentation"}
+    assert {entry.group for entry in entries} == {"console_scripts", "hardened.detectors", "hardened.instrumentation"}
     for entry in entries:
-        assert callable(entry.load()), entry
+        found = entry.load()
+        if entry.group == "hardened.instrumentation":
+            assert found.sdk == entry.name
+        else:
+            assert callable(found)
 
 
 def test_wheel_holds_the_three_packages_and_nothing_else(tmp_path: Path) -> None:
