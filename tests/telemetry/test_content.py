@@ -126,10 +126,10 @@ def test_a_blob_becomes_size_and_digest() -> None:
         lambda url, _: {"type": "uri", "modality": "image", "uri": url},
         lambda url, _: {"type": "text", "content": f"![a chart]({url}) and so on"},
         lambda url, _: {"type": "tool_call_response", "id": "1", "response": {"rows": [{"chart": url}]}},
-        lambda _, raw: {"type": "tool_call_response", "id": "1", "response": {"source": {"type": "base64", "data": raw}}},
-        lambda _, raw: {"type": "generic", "data": "\n".join(raw[at : at + 76] for at in range(0, len(raw), 76)), "base64": 1},
+        lambda _, raw: {"type": "tool_call_response", "response": {"source": {"type": "base64", "data": raw}}},
+        lambda _, raw: {"type": "base64", "data": "\n".join(raw[at : at + 76] for at in range(0, len(raw), 76))},
     ],
-)  # fmt: skip
+)
 def test_base64_elsewhere_is_replaced_too(build: Any) -> None:
     data = bytes(range(256)) * 20
     raw = base64.b64encode(data).decode()
