@@ -17,7 +17,7 @@ _HEADING = re.compile(r"^#{1,6} (?P<title>.+?) *$")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced code block: the words after the opening fence, its text, and the line (from 1) on which the text begins."""
+    """A fenced code block: the words after its opening fence, its text, and the line (from 1) where the text begins."""
 
     info: str
     text: str
