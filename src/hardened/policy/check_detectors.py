@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
 
 from hardened.errors import PolicyError
 from hardened.policy.load import BUILT_IN
@@ -27,10 +28,32 @@ def check(named: Iterable[str], running: Mapping[str, Effective], source: str, o
 
 
 def _check_options(name: str, one: Effective, where: str) -> None:
-    """Builds the detector once. Only of our own detectors do we know that their messages hold no values."""
+    """Builds the detector once. Of other packages' detectors we do not know what their messages hold."""
     stage = next(stage for stage, action in one.actions.items() if action != "allow")
     try:
         registry.create(name, stage=stage, **one.options)
     except Exception as error:  # noqa: BLE001 - whatever a factory raises means that it cannot be used so
-        reason = str(error) if name in BUILT_IN and isinstance(error, TypeError | ValueError) else type(error).__name__
+        told = name in BUILT_IN and isinstance(error, TypeError | ValueError)
+        reason = _without_values(str(error), one.options) if told else type(error).__name__
         raise PolicyError(f"{where}: detectors.{shown(name)}.options: not accepted by the detector: {reason}") from None
+
+
+def _without_values(message: str, options: object) -> str:
+    """The message without those words of the options that do not look like names."""
+    for text in sorted(_texts(options), key=len, reverse=True):
+        if text and shown(text) != text:
+            message = message.replace(text, "…")
+    return message
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in nested options, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in cast(Mapping[Any, Any], value).items():
+            yield str(key)
+            yield from _texts(inner)
+    elif isinstance(value, Iterable):
+        for inner in cast(Iterable[Any], value):
+            yield from _texts(inner)

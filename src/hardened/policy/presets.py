@@ -9,8 +9,8 @@ from hardened.guards.plan import OnError
 from hardened.guards.verdict import STAGES, Action, Stage
 from hardened.policy.schema import DetectorPolicy, Policy, PresetName
 
-# Injection: published operating points, chosen on validation data only: `default` passes 99.5 % of benign texts,
-# `block` 99.9 %. A finding counts from the first on and may block from the second on.
+# The operating points of `injection`, in the detector's own scores: a finding counts from the first on, and is sure
+# enough to block from the second on.
 DEFAULT_POINT: Final = 0.5
 BLOCK_POINT: Final = 0.9
 

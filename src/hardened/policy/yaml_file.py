@@ -28,17 +28,18 @@ def read(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
 
 def _text(file: Path) -> str:
     try:
+        kind = file.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise PolicyError(f"{file}: is a directory; name the policy file in it")
+        if not stat.S_ISREG(kind):  # opening a pipe would wait for its writer
+            raise PolicyError(f"{file}: is not a regular file")
         with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1) if stat.S_ISREG(file.stat().st_mode) else None
-    except IsADirectoryError:
-        raise PolicyError(f"{file}: is a directory; name the policy file in it") from None
+            raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise PolicyError(f"{file}: there is no such file") from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a usable path"
         raise PolicyError(f"{file}: cannot be read: {reason}") from None
-    if raw is None:
-        raise PolicyError(f"{file}: is not a regular file")
     if len(raw) > MAX_BYTES:
         raise PolicyError(f"{file}: is larger than {MAX_BYTES} bytes; this is not a policy file")
     try:
