@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hardened.guards.plan import Rule
 from hardened.guards.redaction import FAILED
+from hardened_detectors.api import Finding
 
 JUDGE = guards({Whole("mail", r"\w+@\w+"): "redact", Whole("long", r"-?\d{6,}"): "redact"})
 
@@ -60,6 +61,20 @@ def test_a_finding_over_several_strings_is_taken_out_of_each() -> None:
     assert judge.check_json('["a BEGIN", 5, "x", "END b"]', "input").text == (
         '["a [BLOCK_FOUND]", "[BLOCK_FOUND]", "[BLOCK_FOUND]", "[BLOCK_FOUND] b"]'
     )
+
+
+def test_a_verdict_on_the_whole_of_an_empty_document_counts() -> None:
+    class Always(Whole):
+        def detect(self, text: str) -> list[Finding]:
+            return [Finding(self.name, "always", 0, len(text))]
+
+    assert not guards({Always("always", ""): "block"}).check_json("{}", "tool_call").ok
+    assert guards({Always("always", ""): "redact"}).check_json("[true]", "tool_call").text == "[true]"
+
+
+def test_many_findings_cost_in_proportion() -> None:
+    text = json.dumps({"list": ["a@b"] * 5000, "text": "a@b \n" * 5000})
+    assert "@" not in redacted(text)
 
 
 def test_too_deep_or_too_large_for_the_parser_is_judged_as_text() -> None:

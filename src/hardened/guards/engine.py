@@ -44,7 +44,7 @@ class Guards:
         self._memory = VerdictMemory()
         self._gates: dict[tuple[Stage, Role], Gate | None] = {}
         self._detectors: dict[tuple[str, Stage], Detector] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a detector may itself need the guards when it is built
         forked = weakref.WeakMethod(self._after_fork)
         os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
 
@@ -128,7 +128,7 @@ class Guards:
 
     def _after_fork(self) -> None:
         """In a forked child: what other threads of the parent held is free."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._memory.after_fork()
         self._workers.after_fork()
 

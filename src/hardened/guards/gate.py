@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from hardened.guards.plan import Rule
@@ -82,7 +83,8 @@ class Gate:
         self.waits = bool(timed)  # a check may have to wait for another thread
         self.changes = any(member.changes for member in members)
 
-    def split(self) -> tuple[Gate | None, Gate | None]:
+    @cached_property
+    def halves(self) -> tuple[Gate | None, Gate | None]:
         """Two gates for a text that grows: what judges it on the way (in place), and what must see the whole."""
         # What is encoded is seen only in a complete text, so a text that grows is read as it stands.
         now = [member for member in self.members if member.holds]

@@ -70,7 +70,7 @@ class StreamGuard:
         if gate and gate.changes and not self._observes:
             self._buffers = self._as_json or guards.plan.stream == "buffer"
             if not self._buffers:
-                self._now, self._late = gate.split()
+                self._now, self._late = gate.halves
                 self._too_late = True
         self._whole: list[str] | None = [] if self._late else None
 
