@@ -1,0 +1,5 @@
+"""Text in, findings out: detectors for personal data, credentials, prompt injection and topics.
+
+`registry.create(name)` makes a detector, `scanner.Scanner` runs several over one text, `overlaps.resolve` makes their
+findings disjoint. The contract of a detector is in `api`.
+"""

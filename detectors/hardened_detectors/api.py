@@ -1,7 +1,7 @@
 """What a detector is: text in, findings out.
 
-A detector is pure. It knows nothing of policies, actions, telemetry or providers, keeps no state between texts, and never
-puts matched text into anything it returns or raises.
+A detector is pure. It knows nothing of policies, actions, telemetry or providers, keeps no state between texts, and
+never puts matched text into anything it returns or raises.
 """
 
 from __future__ import annotations

@@ -1,0 +1,107 @@
+"""One thing to find, written down once: pattern, check digit, context words, examples.
+
+An entry is data. Detection (`matching`), the gate, the decision about growing text (`growing`) and the tests all read
+the same entry.
+
+Where an entry matches is decided position by position: a match starts at `i` exactly when the pattern matches there and
+its check and its context agree, whatever else was found before. So a decision about a position needs only the few
+characters around it, which is what makes detection in a stream exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+AHEAD = 2
+"""How many characters after a match `Entry.after` may look at."""
+
+WORD_START = r"(?<![A-Za-z0-9_])"
+WORD_END = r"(?![A-Za-z0-9_])"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Words of which one must stand at most `window` characters before the match (case is ignored).
+
+    A space in a word stands for space, underscore, hyphen or nothing. A word begins where a word begins, also inside
+    `camelCase`, and ends where one ends if it has at most four letters; words of six and more may be parts of
+    compounds.
+    """
+
+    words: tuple[str, ...]
+    window: int = 64
+
+    def precedes(self, text: str, start: int) -> bool:
+        """Whether one of the words stands before `start`."""
+        return _words_pattern(self.words).search(text, max(0, start - self.window), start) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One category of things that look alike.
+
+    The pattern is `before` (look-behind), `lead`, `body`, `after` (look-ahead of at most `AHEAD` characters that does
+    not begin with white space). The finding is what `body` matches. Quantifiers are bounded. `body` matches printable
+    ASCII only, and no white space unless the entry is `spaced`.
+    """
+
+    category: str
+    body: str
+    longest: int
+    """An upper bound for the length of `body`, in characters."""
+    before: str = WORD_START
+    after: str = WORD_END
+    lead: str = ""
+    lead_longest: int = 0
+    literals: tuple[str, ...] = ()
+    """If given, each match (lead included) begins with one of them; else `gate` says what occurs in a text with a match."""
+    gate: str = ""
+    digits: tuple[int, int] | None = None
+    """For numbers: the least and the most digits. The body consists of digits and at most two of ` .()/-` between them."""
+    ignore_case: bool = False
+    spaced: bool = False
+    spans: str = r"\d"
+    """For spaced entries: found in each proper prefix of a match that contains white space. Keeps prose cheap in streams."""
+    check: Callable[[str], bool] | None = None
+    context: Context | None = None
+    score: float = 0.9
+    examples: tuple[str, ...] = ()
+    """Texts with the expected match in guillemets (`«…»`); see `examples.expand` for what braces mean."""
+    counterexamples: tuple[str, ...] = ()
+    """Texts in which this category must not be found."""
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The whole pattern; the group `value` is the finding."""
+        flags = re.ASCII | re.IGNORECASE if self.ignore_case else re.ASCII
+        return re.compile(f"{self.before}{self.lead}(?P<value>{self.body}){self.after}", flags)
+
+    @property
+    def look_behind(self) -> int:
+        """How many characters before a finding can decide whether it is one."""
+        window = self.context.window if self.context else 0
+        # One character for the word boundary in front of a context word or a lead, two for `before`.
+        return max(window + 1, self.lead_longest + 2)
+
+    def accepts(self, text: str, start: int, end: int) -> bool:
+        """Whether check and context agree with a match of the pattern."""
+        if self.check is not None and not self.check(text[start:end]):
+            return False
+        return self.context is None or self.context.precedes(text, start)
+
+
+@cache
+def _words_pattern(words: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(_word(word) for word in words), re.ASCII)
+
+
+def _word(word: str) -> str:
+    flexible = re.escape(word).replace(r"\ ", "[ _-]?")
+    if len(word) >= 6:  # long enough to mean itself inside a compound, too
+        return f"(?i:{flexible})"
+    end = "(?![A-Za-z])" if len(word) <= 4 else ""
+    capital = re.escape(word[0].upper()) + f"(?i:{flexible[len(re.escape(word[0])) :]})"
+    return rf"(?<![A-Za-z])(?i:{flexible}){end}|(?<=[a-z]){capital}{end}"

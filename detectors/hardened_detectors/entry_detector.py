@@ -1,0 +1,44 @@
+"""A detector made of entries: what `pii` and `secrets` are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .api import Finding
+from .entry import Entry
+from .growing import Growth
+from .matching import Matcher
+
+
+class EntryDetector:
+    """Finds what its entries describe; an `IncrementalDetector`.
+
+    Linear in the length of the text, holds no state, never raises for any text.
+    """
+
+    def __init__(self, name: str, entries: Sequence[Entry], *, use_re2: bool = True) -> None:
+        self.name = name
+        self.entries = tuple(entries)
+        self._matcher = Matcher(name, self.entries, use_re2=use_re2)
+        self._growth = Growth(self.entries)
+        self.look_behind = self._growth.look_behind
+
+    def detect(self, text: str) -> Sequence[Finding]:
+        """All findings, ordered by position; they may overlap."""
+        return self._matcher.detect(text)
+
+    def open_from(self, text: str, start: int) -> int:
+        """See `IncrementalDetector.open_from`."""
+        return self._growth.open_from(text, start)
+
+
+def select(entries: Sequence[Entry], *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[Entry]:
+    """The entries whose categories are in `include` (all if empty) and not in `exclude`.
+
+    Raises `ValueError` for a category that no entry has.
+    """
+    known = {entry.category for entry in entries}
+    unknown = sorted((set(include) | set(exclude)) - known)
+    if unknown:
+        raise ValueError(f"unknown categories: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    return [e for e in entries if (not include or e.category in include) and e.category not in exclude]

@@ -1,0 +1,145 @@
+"""Where a person or a machine can be reached: e-mail, phone, network addresses."""
+
+# ruff: noqa: E501 - tables of patterns and examples, one item a line
+
+from __future__ import annotations
+
+import re
+
+from .. import checks
+from ..entry import Context, Entry
+from .numbers import AFTER, BEFORE
+
+_PHONE_WORDS = (
+    "phone", "mobile", "tel", "telephone", "telefon", "téléphone", "teléfono", "telefono", "cell", "cellphone", "fax", "whatsapp", "call me",
+    "call us", "call him", "call her", "call them", "contact number", "contact no", "handy", "portable", "móvil", "sms", "text me",
+)  # fmt: skip
+
+
+def _phone_length(value: str) -> bool:
+    """ITU-T E.164: at most 15 digits; at least 8 with the country code."""
+    return 8 <= len(checks.digits(value.split("x")[0])) <= 15
+
+
+def _local_phone(value: str) -> bool:
+    """7 to 13 digits that are not written as a date, and not one digit repeated."""
+    number = checks.digits(value)
+    dated = re.search(r"\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4}|\d\d\.\d\d\.\d{4}|/\d{4}/", value)
+    return 7 <= len(number) <= 13 and len(set(number)) > 1 and dated is None
+
+
+ENTRIES = (
+    Entry(
+        category="email",
+        before=r"(?<![A-Za-z0-9._%+-])",
+        body=r"[A-Za-z0-9_](?:[A-Za-z0-9._%+'-]{0,62}[A-Za-z0-9_+-])?@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}",
+        after=r"(?![A-Za-z0-9_]|[-.@][A-Za-z0-9])",
+        longest=64 + 1 + 6 * 64 + 24,
+        gate=r"[A-Za-z0-9_+-]@[A-Za-z0-9]",
+        score=0.98,
+        examples=(
+            "write to «jane.doe+x@mail.example.co.uk», please",
+            "mailto:«a@b.org».",
+            "From: Jane <«jane@example.com»>",
+        ),
+        counterexamples=("@decorator def f()", "user@localhost", "a @ b.com", "npm install pkg@1.2.3", "git@", "x@y.1"),
+    ),
+    Entry(
+        category="phone",
+        before=r"(?<![A-Za-z0-9_+])",
+        body=r"\+[1-9](?:[ .()/-]{0,2}\d){7,14}(?: ?x\d{1,5})?",
+        after=AFTER,
+        longest=1 + 15 * 3 + 7,
+        digits=(8, 15),
+        spaced=True,
+        spans=r"\d",
+        check=_phone_length,
+        score=0.9,
+        examples=("call «+49 170 1234567» now", "«+1 (212) 555-0100», ext", "tel:«+442079460958»"),
+        counterexamples=("10:00+0200", "a+12345678", "+12345"),
+    ),
+    Entry(
+        category="phone",
+        before=BEFORE,
+        body=r"(?:1[ .-])?(?:\([2-9]\d\d\) ?[2-9]\d\d[ .-]|[2-9]\d\d-[2-9]\d\d-|[2-9]\d\d\.[2-9]\d\d\.)\d{4}(?: ?x\d{1,5})?",
+        after=AFTER,
+        longest=24,
+        digits=(10, 16),
+        spaced=True,
+        spans=r"\d",
+        score=0.85,
+        examples=("(«212-555-0100»)", "at «(212) 555-0100» or", "«212.555.0100»", "«1-212-555-0100 x12»"),
+        counterexamples=("order 212-555-01001", "v212.555.0100", "112-555-0100", "2125550100"),
+    ),
+    Entry(
+        category="phone",
+        before=BEFORE,
+        body=r"0[1-9]\d{1,3}[ /-]\d{3,4}[ -]?\d{3,5}",
+        after=AFTER,
+        longest=16,
+        digits=(9, 13),
+        spaced=True,
+        spans=r"\d",
+        score=0.8,
+        examples=("ring «020 7946 0958»", "«0170 1234567»"),
+        counterexamples=("0.1234 5678", "00 123 456", "2024-01-01 10"),
+    ),
+    Entry(
+        category="phone",
+        before=BEFORE,
+        body=r"\(?\d(?:[ .()-]{0,2}\d){6,12}(?: ?x\d{1,5})?",
+        after=AFTER,
+        longest=2 + 13 * 3 + 7,
+        digits=(7, 18),
+        spaced=True,
+        spans=r"\d",
+        check=_local_phone,
+        context=Context(words=_PHONE_WORDS, window=32),
+        score=0.75,
+        examples=("phone: «(37) 788-063»", '"mobile": "«5550100123»"', "contactPhone=«987 225 5171»"),
+        counterexamples=("the hotel 5550100123", "created_at 1700000000", "phone call on 2024-01-15"),
+    ),
+    Entry(
+        category="ip_address",
+        before=r"(?<![\w.])(?<![=<>~]=)(?<![=<>~] )(?<!\w/)",
+        body=r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)",
+        after=r"(?![A-Za-z0-9_]|[-.][A-Za-z0-9])",
+        longest=15,
+        gate=r"\d\.\d+\.\d+\.\d",
+        check=checks.ip_v4,
+        score=0.85,
+        examples=("from «203.0.113.7» at", "http://«198.51.100.20»:8080/", "ip=«10.190.244.199»"),
+        counterexamples=(
+            "version 1.2.3.4.5",
+            "127.0.0.1",
+            "0.0.0.0",
+            "255.255.255.0",
+            "pkg==1.2.3.4",
+            "v1.2.3.4",
+            "300.1.1.1",
+        ),
+    ),
+    Entry(
+        category="ip_address",
+        before=r"(?<![\w:.])",
+        body=r"(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?",
+        after=r"(?![A-Za-z0-9_:]|\.\d)",
+        longest=39,
+        gate=r"[0-9A-Fa-f]::[0-9A-Fa-f]|::[0-9A-Fa-f]+:|[0-9A-Fa-f]:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]|[0-9A-Fa-f]::|::[0-9A-Fa-f]",
+        check=lambda value: len(value) >= 6 and any(c.isdigit() for c in value) and checks.ip_v6(value),
+        score=0.85,
+        examples=("host «2001:db8::abe3» up", "[«2001:0db8:85a3:0000:0000:8a2e:0370:7334»]"),
+        counterexamples=("std::dead", "10:20:30", "::1", "a::b", "Foo::Bar::add", "00:1a:2b:3c:4d:5e"),
+    ),
+    Entry(
+        category="mac_address",
+        before=r"(?<![\w:-])",
+        body=r"[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})",
+        after=r"(?![\w:]|-\w)",
+        longest=17,
+        gate=r"[0-9A-Fa-f][0-9A-Fa-f][:-][0-9A-Fa-f][0-9A-Fa-f][:-][0-9A-Fa-f][0-9A-Fa-f][:-][0-9A-Fa-f][0-9A-Fa-f][:-][0-9A-Fa-f][0-9A-Fa-f][:-][0-9A-Fa-f][0-9A-Fa-f]",
+        check=lambda value: len(set(value.replace("-", ":").split(":"))) > 2,
+        examples=("MAC «99:ac:6e:cf:5d:27».", "«3A-92-CD-D7-27-F3»"),
+        counterexamples=("00:00:00:00:00:00", "99:ac:6e:cf:5d:27:11", "12-34-56"),
+    ),
+)

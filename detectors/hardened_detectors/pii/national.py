@@ -1,0 +1,141 @@
+"""Numbers that states give to people and companies."""
+
+# ruff: noqa: E501 - tables of patterns and examples, one item a line
+
+from __future__ import annotations
+
+from .. import checks
+from ..entry import Context, Entry
+from .numbers import AFTER, BEFORE, grouped
+
+
+def _number(
+    category: str,
+    body: str,
+    digits: int | tuple[int, int],
+    check: object,
+    words: tuple[str, ...] = (),
+    *,
+    examples: tuple[str, ...],
+    counterexamples: tuple[str, ...] = (),
+    score: float = 0.9,
+) -> Entry:
+    """An entry that consists of digits and single separators."""
+    low, high = (digits, digits) if isinstance(digits, int) else digits
+    return Entry(
+        category=category,
+        before=BEFORE,
+        body=body,
+        after=AFTER,
+        longest=2 * high,
+        digits=(low, high),
+        spaced=" " in body,
+        spans=r"\d",
+        check=check,  # pyright: ignore[reportArgumentType]
+        context=Context(words=words) if words else None,
+        score=score,
+        examples=examples,
+        counterexamples=counterexamples,
+    )
+
+
+_SSN_WORDS = ("ssn", "social security", "socialsecurity", "ss#", "ss no")
+
+_NUMBERS = (
+    _number("us_ssn", r"\d{3}-\d{2}-\d{4}", 9, checks.us_ssn, score=0.9,
+            examples=("see «075-97-1417» and", "SSN: «784-77-6019»."),
+            counterexamples=("000-12-3456", "666-12-3456", "123-45-67890", "ref 12-075-97-1417", "075-00-1417")),
+    _number("us_ssn", grouped(3, 2, 4), 9, checks.us_ssn, _SSN_WORDS, score=0.9,
+            examples=("ssn «564 31 6115»", '"social_security_no": "«298098458»"'),
+            counterexamples=("564 31 6115", "564316115")),
+    _number("us_itin", r"\d{3}(?P<g1>[ -])\d{2}(?P=g1)\d{4}", 9, checks.us_itin, score=0.88,
+            examples=("ITIN «989-92-1433»",), counterexamples=("989-12-1433", "889-92-1433")),
+    _number("ca_sin", grouped(3, 3, 3), 9, checks.ca_sin, ("sin", "social insurance", "socialinsurance", "nas"),
+            examples=("SIN «130 692 544»", "social_insurance_number>«263698540»"), counterexamples=("130 692 544", "SIN 130 692 545", "using 130692544")),
+    _number("au_tfn", grouped(3, 3, 3), 9, checks.au_tfn, ("tfn", "tax file"),
+            examples=("TFN: «454 525 358»",), counterexamples=("454 525 358", "TFN 454 525 359")),
+    _number("nl_bsn", r"\d{9}|\d{4}(?P<g1>[ .])\d{2}(?P=g1)\d{3}|\d{3}(?P<g2>[ .])\d{3}(?P=g2)\d{3}", 9, checks.nl_bsn, ("bsn", "burgerservice", "sofinummer", "burger service"),
+            examples=("BSN «159875043»",), counterexamples=("159875043", "BSN 159875044")),
+    _number("uk_nhs", grouped(3, 3, 4), 10, checks.uk_nhs, ("nhs", "nhs number", "national health"),
+            examples=("NHS no.: «515 726 7940»", "nhsnumber>«4521640494»"), counterexamples=("515 726 7940", "NHS 515 726 7941")),
+    _number("au_medicare", r"\d{4}[ -]?\d{5}[ -]?\d(?:[ /-]?\d)?", (10, 11), checks.au_medicare, ("medicare",),
+            examples=("Medicare card - «6898 69974 1»",), counterexamples=("6898 69974 1",)),
+    _number("de_tax_id", r"\d{11}|\d{2} \d{3} \d{3} \d{3}", 11, checks.de_tax_id, ("steuer", "idnr", "tin", "tax id", "tax identification", "german tax"),
+            examples=("Steuer-ID: «91 274 630 507»", "Steueridentifikationsnummer «32504961857»"), counterexamples=("32504961857",)),
+    _number("au_abn", r"\d{11}|\d{2} \d{3} \d{3} \d{3}", 11, checks.au_abn, ("abn", "business number", "businessnumber"),
+            examples=("ABN «73 947 541 005»", "abn=«30988817779»"), counterexamples=("73 947 541 005", "ABN 73 947 541 006")),
+    _number("pl_pesel", r"\d{11}", 11, checks.pl_pesel, ("pesel",),
+            examples=("PESEL «75070704947»",), counterexamples=("75070704947",)),
+    _number("tr_tckn", r"\d{11}", 11, checks.tr_tckn, ("tckn", "kimlik", "t.c.", "turkish"),
+            examples=("TCKN: «10000000146»",), counterexamples=("10000000146",)),
+    _number("br_cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}", 11, checks.br_cpf, score=0.95,
+            examples=("«893.287.921-42».",), counterexamples=("893.287.921-43", "111.111.111-11")),
+    _number("br_cpf", r"\d{11}|\d{9}-\d{2}", 11, checks.br_cpf, ("cpf", "cadastro de pessoa"),
+            examples=("CPF («31403751820»)",), counterexamples=("31403751820",)),
+    _number("br_cnpj", r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}", 14, checks.br_cnpj, score=0.95,
+            examples=("«43.914.754/0001-60»",), counterexamples=("43.914.754/0001-61",)),
+    _number("br_cnpj", r"\d{14}|\d{12}-\d{2}", 14, checks.br_cnpj, ("cnpj",),
+            examples=("cnpj=«43914754000160»",), counterexamples=("43914754000160",)),
+    _number("in_aadhaar", r"\d{12}|\d{4}(?P<g1>[ -])\d{4}(?P=g1)\d{4}", 12, checks.in_aadhaar, ("aadhaar", "aadhar", "adhaar", "uidai", "uid", "आधार"),
+            examples=("Aadhaar number is «7793 8347 0172».", '"aadhaar": "«854181659994»"'), counterexamples=("7793 8347 0172", "Aadhaar 7793 8347 0173")),
+    _number("fr_nir", r"[12]\d{14}|[12] \d\d \d\d \d\d \d{3} \d{3} \d\d", 15, checks.fr_nir, score=0.95,
+            examples=("nir «1 80 05 31 195 975 88»", "«140057070917354»"), counterexamples=("140057070917355", "340057070917354")),
+    _number("za_id", r"\d{13}|\d{6} \d{4} \d{3}", 13, checks.za_id, ("south african", "southafrican", "sa id", "rsa id", "za id", "identity number"),
+            examples=("South African ID - «6106109370188»",), counterexamples=("6106109370188",)),
+    _number("kr_rrn", r"\d{6}-[1-8]\d{6}", 13, checks.kr_rrn, score=0.88,
+            examples=("RRN: «830217-1645753»",), counterexamples=("839917-1645753", "830217-9645753")),
+    _number("kr_rrn", r"\d{13}", 13, checks.kr_rrn, ("rrn", "주민등록번호", "주민번호", "resident registration"),
+            examples=("주민등록번호 «8302171645753»",), counterexamples=("8302171645753",)),
+    _number("cn_ric", r"\d{18}", 18, checks.cn_ric, score=0.95,
+            examples=("see «330106198607122757» and",), counterexamples=("330106198607122758", "330106178607122757")),
+    _number("se_personnummer", r"(?:19|20)\d{6}-\d{4}|\d{6}-\d{4}", (10, 12), checks.se_personnummer, score=0.88,
+            examples=("personnummer «940603-1063»", "«19461120-1817»"), counterexamples=("940603-1064", "949903-1063")),
+    _number("se_personnummer", r"\d{12}|\d{10}", (10, 12), checks.se_personnummer, ("personnummer", "person nr", "samordningsnummer"),
+            examples=("personnummer: «9406031063»",), counterexamples=("9406031063",)),
+)  # fmt: skip
+
+_CODES = (
+    Entry(
+        category="cn_ric", body=r"\d{17}[Xx]", longest=18, gate=r"\d{17}[Xx]", check=checks.cn_ric, score=0.95,
+        examples=("«51010719840623973X»",), counterexamples=("51010719840623974X",),
+    ),
+    Entry(
+        category="fi_hetu", before=BEFORE, after=AFTER, body=r"\d{6}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y]", longest=11,
+        gate=r"\d{6}[-+A-FU-Y]\d\d\d[0-9A-FHJ-NPR-Y]", check=checks.fi_hetu, score=0.92,
+        examples=("«151093-7896»", "«190253-711F» is"), counterexamples=("151093-7895", "991093-7896"),
+    ),
+    Entry(
+        category="uk_nino", body=r"(?![DFIQUV])[A-Z](?![DFIQUVO])[A-Z](?:\d{6}| \d\d \d\d \d\d )[A-D]", longest=13,
+        gate=r"[A-Z][A-Z] ?\d\d ?\d\d ?\d\d ?[A-D]", spaced=True, spans=r"\d|[A-Z][A-Z] \Z",
+        check=lambda value: value[:2] not in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"),
+        examples=("NINO «XK 29 77 67 C».", "«YW894901C»"), counterexamples=("DK 29 77 67 C", "XK 29 77 67 E", "XYW894901C", "GB123456A"),
+    ),
+    Entry(
+        category="es_nif", body=r"\d{8}-?[A-HJ-NP-TV-Z]", longest=10, gate=r"\d{8}-?[A-HJ-NP-TV-Z]", check=checks.es_nif,
+        examples=("NIF «97927583T».", "«76161558-W»"), counterexamples=("97927583R", "197927583T"),
+    ),
+    Entry(
+        category="es_nie", body=r"[XYZ]-?\d{7}-?[A-HJ-NP-TV-Z]", longest=11, gate=r"[XYZ]-?\d{7}-?[A-Z]", check=checks.es_nie,
+        examples=("NIE «Z1274942B»",), counterexamples=("Z1274942C",),
+    ),
+    Entry(
+        category="it_fiscal_code", body=r"[A-Z]{6}\d\d[A-EHLMPRST]\d\d[A-Z]\d{3}[A-Z]", longest=16,
+        gate=r"[A-Z][A-Z]\d\d[A-EHLMPRST]\d\d[A-Z]\d\d\d[A-Z]", check=checks.it_fiscal_code, score=0.97,
+        examples=("«RSSMRA85T10A562S» e",), counterexamples=("RSSMRA85T10A562T",),
+    ),
+    Entry(
+        category="mx_curp", body=r"[A-Z][AEIOUX][A-Z]{2}\d{6}[HMX][A-Z]{2}[B-DF-HJ-NP-TV-Z]{3}[0-9A-Z]\d", longest=18,
+        gate=r"[A-Z][A-Z]\d{6}[HMX][A-Z][A-Z]", check=checks.mx_curp, score=0.97,
+        examples=("CURP «PIBO600208HJCBHB00»",), counterexamples=("PIBO609908HJCBHB00",),
+    ),
+    Entry(
+        category="in_pan", body=r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", longest=10, gate=r"[A-Z]{5}\d\d\d\d[A-Z]", score=0.88,
+        examples=("PAN card «HNKGX4709I».",), counterexamples=("HNKXX4709I", "AHNKGX4709I", "HNKGX47091"),
+    ),
+    Entry(
+        category="sg_nric", body=r"[STFGM]\d{7}[A-Z]", longest=9, gate=r"[STFGM]\d{7}[A-Z]", check=checks.sg_nric,
+        examples=("NRIC «S0329895G»",), counterexamples=("S0329895H",),
+    ),
+)  # fmt: skip
+
+ENTRIES = (*_NUMBERS, *_CODES)

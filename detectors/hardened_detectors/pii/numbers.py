@@ -1,0 +1,13 @@
+"""How identification numbers are delimited."""
+
+from __future__ import annotations
+
+# A number does not begin in the middle of a word, a dotted name, a path or another number …
+BEFORE = r"(?<![A-Za-z0-9_])(?<![A-Za-z0-9][-.#:/])"
+# … and does not go on as one.
+AFTER = r"(?![A-Za-z0-9_]|[-.:/,]\d)"
+
+
+def grouped(*sizes: int, gap: str = "[ -]?") -> str:
+    """A pattern for groups of digits, for example `grouped(3, 2, 4)` for `078-05-1120`. All gaps are the same or absent."""
+    return gap.join(rf"\d{{{size}}}" for size in sizes)

@@ -1,0 +1,68 @@
+"""Runs several detectors over one text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .api import Detector, Finding, IncrementalDetector
+from .views import fold, views_of
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What the detectors saw, and which of them broke (name of the detector to name of the exception's type)."""
+
+    findings: tuple[Finding, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Scanner:
+    """Several detectors as one. All engines use detectors through this class only.
+
+    A detector that raises never stops the others: its name is in `ScanResult.failures`.
+    """
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self.detectors = tuple(detectors)
+        self.incremental = tuple(d for d in self.detectors if isinstance(d, IncrementalDetector))
+        self.final = tuple(d.name for d in self.detectors if not isinstance(d, IncrementalDetector))
+        """Names of the detectors that can only judge a complete text."""
+        self.look_behind = max((d.look_behind for d in self.incremental), default=0)
+        """How many characters before a finding can decide whether it is one; see `IncrementalDetector`."""
+
+    def scan(self, text: str, *, views: bool = False) -> ScanResult:
+        """All findings in `text`; they may overlap.
+
+        Full-width letters, no-break spaces and the like are always read as their ASCII twins. With `views` the text is
+        also read with invisible characters removed and with percent, HTML, `\\u` and base64 encodings undone; such
+        findings need the complete text, so streams are scanned without.
+        """
+        failures: dict[str, str] = {}
+        folded = fold(text)
+        findings = self._detect(folded, failures)
+        if views:
+            for view in views_of(folded):
+                findings.extend(view.translate(self._detect(view.text, failures)))
+            findings = list(dict.fromkeys(findings))
+        return ScanResult(tuple(findings), failures)
+
+    def open_from(self, text: str, start: int) -> int:
+        """The leftmost position at or after `start` that some incremental detector has not decided, else `len(text)`.
+
+        If a detector raises, nothing from `start` on is decided.
+        """
+        folded = fold(text)
+        try:
+            return min((d.open_from(folded, start) for d in self.incremental), default=len(text))
+        except Exception:  # noqa: BLE001 - a plug-in may raise anything; `scan` reports it
+            return start
+
+    def _detect(self, text: str, failures: dict[str, str]) -> list[Finding]:
+        findings: list[Finding] = []
+        for detector in self.detectors:
+            try:
+                findings.extend(detector.detect(text))
+            except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; what it raised is reported by type
+                failures[detector.name] = type(error).__name__
+        return findings
