@@ -17,7 +17,7 @@ def resolve(findings: Iterable[Finding]) -> list[Finding]:
     connected to that place by overlaps.
     """
     kept: list[Finding] = []
-    for finding in sorted(set(findings), key=_rank):
+    for finding in sorted(set(findings), key=rank):
         pieces = [(finding.start, finding.end)]
         for winner in kept:
             pieces = [rest for piece in pieces for rest in _outside(piece, winner)]
@@ -25,7 +25,8 @@ def resolve(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(kept, key=lambda f: f.start)
 
 
-def _rank(finding: Finding) -> tuple[bool, float, int, int, str, str]:
+def rank(finding: Finding) -> tuple[bool, float, int, int, str, str]:
+    """What `resolve` sorts by: of findings that overlap, the one with the lowest rank wins."""
     return (
         finding.detector != "secrets",
         -finding.score,

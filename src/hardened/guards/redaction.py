@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from hardened_detectors.api import Finding
+from hardened_detectors.overlaps import rank
 
 FAILED: Final = "[REDACTED: detector failed]"  # for a whole text that could not be judged
 UNDECIDED: Final = "[REDACTED]"  # for a part of a stream that could not be judged in time
@@ -31,7 +32,7 @@ def spans(findings: Iterable[Finding]) -> list[Span]:
     """Disjoint spans, in order, that cover every finding.
 
     Findings that overlap, directly or through others, become one span: nothing that any detector found is left over
-    beside a placeholder. The span is named after the finding that wins the overlap.
+    beside a placeholder. The span is named after the finding that wins the overlap (`hardened_detectors.overlaps`).
     """
     ordered = sorted((finding for finding in findings if finding.start < finding.end), key=lambda f: (f.start, f.end))
     result: list[Span] = []
@@ -49,12 +50,7 @@ def spans(findings: Iterable[Finding]) -> list[Span]:
 
 
 def _merge(cluster: list[Finding], end: int) -> Span:
-    if len(cluster) == 1:
-        return Span(cluster[0].start, end, cluster[0].category)
-    from hardened_detectors.overlaps import resolve
-
-    winner = max(resolve(cluster), key=lambda finding: finding.end - finding.start)
-    return Span(cluster[0].start, end, winner.category)
+    return Span(cluster[0].start, end, min(cluster, key=rank).category)
 
 
 def _placeholder_of(span: Span) -> str:
