@@ -1,0 +1,65 @@
+"""One import makes an LLM application fit for production.
+
+    import hardened.auto
+
+The names below are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hardened.version import __version__
+
+if TYPE_CHECKING:
+    from hardened.analysis.load import load_traces as load_traces
+    from hardened.errors import BlockedError as BlockedError
+    from hardened.errors import HardenedError as HardenedError
+    from hardened.errors import PolicyError as PolicyError
+    from hardened.guards.functions import acheck as acheck
+    from hardened.guards.functions import check as check
+    from hardened.guards.functions import detector as detector
+    from hardened.guards.functions import guard as guard
+    from hardened.guards.verdict import Verdict as Verdict
+    from hardened.policy.active import configure as configure
+    from hardened.policy.schema import Policy as Policy
+    from hardened.setup import instrument as instrument
+    from hardened.setup import uninstrument as uninstrument
+    from hardened.telemetry.context import context as context
+    from hardened.telemetry.context import propagate as propagate
+    from hardened.telemetry.providers import flush as flush
+
+_HOMES = {
+    "BlockedError": "hardened.errors",
+    "HardenedError": "hardened.errors",
+    "Policy": "hardened.policy.schema",
+    "PolicyError": "hardened.errors",
+    "Verdict": "hardened.guards.verdict",
+    "acheck": "hardened.guards.functions",
+    "check": "hardened.guards.functions",
+    "configure": "hardened.policy.active",
+    "context": "hardened.telemetry.context",
+    "detector": "hardened.guards.functions",
+    "flush": "hardened.telemetry.providers",
+    "guard": "hardened.guards.functions",
+    "instrument": "hardened.setup",
+    "load_traces": "hardened.analysis.load",
+    "propagate": "hardened.telemetry.context",
+    "uninstrument": "hardened.setup",
+}
+
+__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'hardened' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

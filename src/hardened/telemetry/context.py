@@ -51,7 +51,7 @@ class Ambient:
     prompt_name: str | None = None
     prompt_version: str | None = None
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, AttributeValue] = field(default=_NONE, hash=False)
+    metadata: Mapping[str, AttributeValue] = field(default_factory=lambda: _NONE, hash=False)
     attributes: Mapping[str, AttributeValue] = field(init=False, compare=False, repr=False)
     """The same as attributes of a span."""
 

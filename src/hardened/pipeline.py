@@ -1,0 +1,148 @@
+"""The path of a call, top to bottom.
+
+Decisions (a guard that blocks) are raised to the application; faults of our own telemetry never are: everything that
+`CallRecord` does is contained in it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+from hardened.guards.current import current
+from hardened.guards.engine import Guards, enforce
+from hardened.guards.verdict import Stage, Verdict
+from hardened.stream import GuardedStream, WatchedStream
+from hardened.telemetry.faults import report
+from hardened.telemetry.record import CallRecord
+from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Json, Reply, Role, Send, Slot, Work, perform
+from hardened_instrumentation.wires.parts import leaves
+
+STAGE_OF_ROLE: dict[Role, Stage] = {
+    "user": "input",
+    "assistant": "input",
+    "system": "input",
+    "tool": "tool_result",
+    "document": "retrieval",
+}
+"""Where a text of a request is checked follows from who said it."""
+
+OUTPUT_STAGE: dict[str, Stage] = {"text": "output", "arguments": "tool_call", "tool_input": "tool_call"}
+"""Where a text of a response is checked follows from what it is. Reasoning is signed by its provider: it is left as it
+is for the application and scrubbed on export."""
+
+LONG_TEXT = 32_768
+"""Characters above which an async caller's texts are checked in a thread: about 5 ms of work on a slow core."""
+
+
+def handle(call: Call) -> Flow:
+    """One logical call, from the application's request to the response that it receives."""
+    guards = current()
+    record = CallRecord(call)
+    try:
+        if call.operation is not None and call.body is not None:
+            yield from _guard_request(call, guards, record)
+        record.requested()
+        reply = yield from perform(Send(call, record.scope()))
+        record.answered(reply)
+        if reply.kind == "events":
+            reply.attach(GuardedStream(call, guards, record))
+        elif reply.kind == "binary":
+            reply.attach(WatchedStream(record))
+        elif call.operation is not None:
+            yield from _guard_response(call, reply, guards, record)
+            record.responded(reply)
+        yield from perform(Deliver(reply))
+    except BaseException as error:
+        record.end(error)
+        raise
+    if reply.kind in ("json", "text"):
+        record.end()
+
+
+Step = Generator[Effect[Any], Any, None]
+
+
+def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Step:
+    assert call.body is not None
+    if not guards.active:
+        return
+    slots = _slots(call.wire.request_slots, call.body, "user")
+    verdicts = yield from _check(slots, [STAGE_OF_ROLE[slot.role] for slot in slots], guards, record)
+    if any(_changed(slot, verdict) for slot, verdict in zip(slots, verdicts, strict=True)):
+        body = copy.deepcopy(call.body)
+        _write(_slots(call.wire.request_slots, body, "user"), verdicts)
+        call.replace(body)
+
+
+def _guard_response(call: Call, reply: Reply, guards: Guards, record: CallRecord) -> Step:
+    if not guards.active:
+        return
+    body = reply.body
+    if isinstance(body, str):
+        holder = {"text": body}
+        slots = [Slot(holder, "text", "assistant")]
+    elif isinstance(body, dict):
+        holder = body
+        slots = _slots(call.wire.response_slots, body, "assistant")
+    else:
+        return
+    verdicts = yield from _check(slots, [OUTPUT_STAGE.get(slot.kind, "output") for slot in slots], guards, record)
+    if any(_changed(slot, verdict) for slot, verdict in zip(slots, verdicts, strict=True)):
+        _write(slots, verdicts)
+        reply.replace(holder["text"] if isinstance(body, str) else body)
+
+
+def _check(
+    slots: list[Slot], stages: list[Stage], guards: Guards, record: CallRecord
+) -> Generator[Effect[Any], Any, list[Verdict | None]]:
+    """The verdict on each slot, `None` where there is nothing to check. Raises `BlockedError` as the policy says."""
+
+    def check_all() -> list[Verdict | None]:
+        return [check_slot(slot, stage, guards) for slot, stage in zip(slots, stages, strict=True)]
+
+    record.unscanned(str(slot.key) for slot in slots if slot.kind == "opaque")
+    long = sum(len(slot.read()) for slot in slots if slot.kind in OUTPUT_STAGE) > LONG_TEXT
+    verdicts = (yield from perform(Work(check_all))) if long else check_all()
+    settle((verdict for verdict in verdicts if verdict is not None), record)
+    return verdicts
+
+
+def check_slot(slot: Slot, stage: Stage, guards: Guards) -> Verdict | None:
+    """The verdict on one text of a body."""
+    if slot.kind not in OUTPUT_STAGE:
+        return None
+    if slot.kind == "arguments":
+        return guards.check_json(slot.read(), stage, role=slot.role)
+    return guards.check(slot.read(), stage, role=slot.role)
+
+
+def settle(verdicts: Iterable[Verdict], record: CallRecord) -> None:
+    """Record verdicts, then raise for the first that blocks."""
+    found = list(verdicts)
+    for verdict in found:
+        record.verdict(verdict)
+    for verdict in found:
+        enforce(verdict)
+
+
+def _slots(find: Callable[[Json], list[Slot]], body: Json, role: Role) -> list[Slot]:
+    """The texts of a body. One of a shape that we do not expect is guarded as a whole rather than not at all."""
+    try:
+        return find(body)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        report("reading a body of unexpected shape", error)
+        slots: list[Slot] = []
+        leaves(body, role, slots)
+        return slots
+
+
+def _changed(slot: Slot, verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.text != slot.read()
+
+
+def _write(slots: list[Slot], verdicts: list[Verdict | None]) -> None:
+    for slot, verdict in zip(slots, verdicts, strict=True):
+        if verdict is not None and verdict.text != slot.read():
+            slot.write(verdict.text)

@@ -1,0 +1,168 @@
+"""A streamed response on its way to the application: guarded field by field, recorded, ended exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from hardened.errors import BlockedError
+from hardened.guards.engine import Guards, enforce
+from hardened.guards.stream import StreamGuard
+from hardened.guards.verdict import Stage
+from hardened.telemetry.faults import report
+from hardened.telemetry.record import CallRecord
+from hardened.worker import worker
+from hardened_instrumentation.calls import Call, Delta, Ending, EventView, ResponseView, SlotKind, WireEvent
+
+Place = tuple[Any, ...]
+
+STAGES: dict[SlotKind, Stage] = {"text": "output", "arguments": "tool_call", "tool_input": "tool_call"}
+
+
+class GuardedStream:
+    """`StreamSession` of a model's answer: one `StreamGuard` for each text field that grows over the events."""
+
+    def __init__(self, call: Call, guards: Guards, record: CallRecord) -> None:
+        self._reader = call.wire.reader()
+        self._guards = guards if guards.active and call.operation is not None else None
+        self._record = record
+        self._fields: dict[Place, StreamGuard] = {}
+
+    def feed(self, event: WireEvent) -> Sequence[WireEvent]:
+        reader = self._reader
+        if reader is None:
+            return (event,)
+        try:
+            view = reader.read(event)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            report("reading an event of unexpected shape", error)
+            self._guard_raw(event)
+            return (event,)
+        if view.content:
+            self._record.first_content()
+        tails = self._guard(event, view) if self._guards is not None else ()
+        reader.collect(event, view)
+        return (*tails, event) if tails else (event,)
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> Sequence[WireEvent]:
+        if how == "dropped":  # in a finaliser: hand over and return
+            worker.post(partial(self._end, how, None))
+            return ()
+        tails: Sequence[WireEvent] = ()
+        try:
+            if how == "read":  # a body that ended without closing its fields
+                tails = [tail for place in list(self._fields) for tail in self._close(place, None)]
+        except BlockedError as blocked:
+            how, error = "failed", blocked
+            raise
+        finally:
+            self._end(how, error)
+        return tails
+
+    def _end(self, how: Ending, error: BaseException | None) -> None:
+        for field in self._fields.values():  # what was held back of a stream that was left is never released
+            self._record.held(field.max_held)
+        self._record.stream_ended(how, error, self._reader)
+
+    def _guard(self, event: WireEvent, view: EventView) -> list[WireEvent]:
+        """Let the event say only what may be said now; what else must go out before it comes back as events."""
+        if event.data is None:
+            self._guard_raw(event)
+        by_place: dict[Place, Delta] = {}
+        for delta in view.deltas:
+            if self._grow(delta):
+                event.changed = True
+            by_place[delta.place] = delta
+        tails: list[WireEvent] = []
+        for place in view.closes:
+            if place not in self._fields:
+                continue
+            same_event = by_place.get(place)
+            tails += self._close(place, same_event)
+            event.changed = event.changed or same_event is not None
+        for snapshot in view.snapshots:
+            event.changed = self._repeat(snapshot) or event.changed
+        return tails
+
+    def _grow(self, delta: Delta) -> bool:
+        """Replace a delta's text by what may be released now. Returns whether that differs."""
+        assert self._guards is not None
+        slot = delta.slot
+        if slot.kind not in STAGES:
+            return False
+        field = self._fields.get(delta.place)
+        if field is None:
+            field = self._fields[delta.place] = StreamGuard(self._guards, STAGES[slot.kind], kind=slot.kind)
+        piece = slot.read()
+        released = self._settled(field, field.feed, piece)
+        if released == piece:
+            return False
+        slot.write(released)
+        return True
+
+    def _close(self, place: Place, last: Delta | None) -> list[WireEvent]:
+        """A field is complete: release what was held, in its last delta if this event has it, else as an event."""
+        field = self._fields.pop(place)
+        tail = self._settled(field, field.finish)
+        self._record.held(field.max_held)
+        self._record.decided(field.stage, field.decisions)
+        if not tail:
+            return []
+        if last is None:
+            assert self._reader is not None
+            return [self._reader.tail(place, tail)]
+        last.slot.write(last.slot.read() + tail)
+        return []
+
+    def _settled(self, field: StreamGuard, step: Any, *arguments: str) -> str:
+        try:
+            return step(*arguments)
+        except BlockedError:
+            self._record.decided(field.stage, field.decisions)
+            raise
+
+    def _repeat(self, snapshot: Delta) -> bool:
+        """A whole text comes again: the redaction of the whole equals what was released of it (design of the guard)."""
+        assert self._guards is not None
+        slot = snapshot.slot
+        if slot.kind not in STAGES:
+            return False
+        stage = STAGES[slot.kind]
+        check = self._guards.check_json if slot.kind == "arguments" else self._guards.check
+        verdict = check(slot.read(), stage, role="assistant")
+        self._record.verdict(verdict, repeated=True)
+        enforce(verdict)
+        if verdict.text == slot.read():
+            return False
+        slot.write(verdict.text)
+        return True
+
+    def _guard_raw(self, event: WireEvent) -> None:
+        """What is no JSON (a comment, an event cut off in the middle) is text that an application can see in raw lines."""
+        raw = event.raw.decode("utf-8", "replace")
+        if self._guards is None or len(raw) < 32:  # `data: [DONE]`, `: keep-alive`
+            return
+        verdict = self._guards.check(raw, "output", role="assistant")
+        self._record.verdict(verdict)
+        enforce(verdict)
+        if verdict.text != raw:
+            event.raw = verdict.text.encode()
+
+
+
+class WatchedStream:
+    """`StreamSession` of a body that is not text: nothing is changed, only its end is recorded."""
+
+    def __init__(self, record: CallRecord) -> None:
+        self._record = record
+
+    def feed(self, event: WireEvent) -> Sequence[WireEvent]:
+        return (event,)
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> Sequence[WireEvent]:
+        if how == "dropped":
+            worker.post(partial(self._record.stream_ended, how, None, None))
+        else:
+            self._record.stream_ended(how, error, None)
+        return ()

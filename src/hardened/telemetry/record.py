@@ -1,0 +1,405 @@
+"""What is recorded of one call: its span, the spans of guards that found something, its metrics and its cost.
+
+No method of `CallRecord` raises: a fault of ours must never become a fault of the application.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
+
+from hardened.errors import BlockedError
+from hardened.guards.verdict import GRAVITY, Decision, Outcome, Stage, Verdict
+from hardened.spend import tokens
+from hardened.spend.prices import Cost
+from hardened.telemetry import content, context, semconv
+from hardened.telemetry.faults import report
+from hardened.telemetry.runtime import Runtime, runtime
+from hardened_instrumentation.calls import Call, Ending, EventReader, Json, Reply, RequestView, ResponseView, Usage
+
+P = ParamSpec("P")
+
+STREAM_OUTCOMES: dict[Ending, str] = {
+    "read": semconv.STREAM_INCOMPLETE,
+    "closed": semconv.STREAM_ABORTED,
+    "dropped": semconv.STREAM_ABORTED,
+    "cancelled": semconv.STREAM_ABORTED,
+    "failed": semconv.STREAM_ERROR,
+}
+"""Of a stream that ended before its terminal event."""
+
+
+def contained(method: Callable[Concatenate[CallRecord, P], None]) -> Callable[Concatenate[CallRecord, P], None]:
+    """Reports what `method` raises and goes on."""
+
+    @wraps(method)
+    def safe(self: CallRecord, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - see the module's promise
+            report(f"recording a call ({method.__name__})", error)
+
+    return safe
+
+
+@dataclass(slots=True)
+class _Guarded:
+    """All decisions of one kind on one call; a history of twenty messages shall not become twenty spans."""
+
+    stage: Stage
+    decision: Decision
+    categories: set[str]
+    findings: int
+    score: float
+    start: int  # ns since the epoch
+    end: int
+
+
+class CallRecord:
+    """Follows one call from its begin to its end, which comes exactly once, whoever ends it."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._runtime: Runtime = runtime()
+        self._span: Span = INVALID_SPAN
+        self._began = time.perf_counter()
+        self._first: float | None = None
+        self._request: RequestView | None = None
+        self._response: ResponseView | None = None
+        self._attributes: dict[str, Any] = {}
+        self._guarded: dict[tuple[str, str, str, bool], _Guarded] = {}
+        self._guard_time = 0.0
+        self._unscanned: set[str] = set()
+        self._held = 0
+        self._blocked = False
+        self._once = threading.Lock()
+        self._start()
+
+    @contained
+    def _start(self) -> None:
+        call = self._call
+        self._ambient = context.current()
+        if call.native_span or otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+            return
+        model = call.body.get("model") if call.body else None
+        attributes: dict[str, Any] = {semconv.PROVIDER_NAME: call.provider, semconv.ROUTE: call.route}
+        if call.operation:
+            attributes[semconv.OPERATION_NAME] = call.operation
+        if isinstance(model, str):
+            attributes[semconv.REQUEST_MODEL] = model
+            self._runtime.prices.prefetch(call.provider, model)
+        if call.server_address:
+            attributes[semconv.SERVER_ADDRESS] = call.server_address
+            attributes[semconv.SERVER_PORT] = call.server_port
+        self._span = self._runtime.tracer().start_span(
+            semconv.call_span_name(call.operation, f"{call.method.upper()} {call.route}", model),
+            kind=SpanKind.CLIENT,
+            attributes=attributes,
+        )
+
+    def scope(self) -> AbstractContextManager[object]:
+        """Makes the call's span the current one while the SDK works, for spans of the HTTP client below."""
+        return _Scope(self._span)
+
+    @contained
+    def requested(self) -> None:
+        """The request is as it will be sent."""
+        call = self._call
+        if call.propagate:
+            self._runtime.inject(self._span, call.headers)
+        if call.operation is None or call.body is None:
+            return
+        self._request = view = call.wire.request(call.body)
+        if not self._span.is_recording():
+            return
+        attributes = self._attributes
+        attributes.update(view.parameters)
+        if call.stream:
+            attributes[semconv.REQUEST_STREAM] = True
+        if view.output_type:
+            attributes[semconv.OUTPUT_TYPE] = view.output_type
+        if view.conversation_id:
+            attributes[semconv.CONVERSATION_ID] = view.conversation_id
+        if system := _system_prompt(view):
+            attributes[semconv.PROMPT_HASH] = context.prompt_hash(system)
+        if self._runtime.captures_content:
+            self._capture(
+                (semconv.INPUT_MESSAGES, view.messages),
+                (semconv.SYSTEM_INSTRUCTIONS, view.system),
+                (semconv.TOOL_DEFINITIONS, view.tools),
+            )
+
+    def _capture(self, *captured: tuple[str, list[Json]]) -> None:
+        for name, value in captured:
+            if value:
+                text, truncated = content.encode(value, self._runtime.content_budget)
+                self._attributes[name] = text
+                if truncated:
+                    self._attributes[semconv.CONTENT_TRUNCATED] = True
+
+    @contained
+    def answered(self, reply: Reply) -> None:
+        """The provider has answered; its answer may still be refused."""
+        if self._call.native_span:
+            self._span = trace.get_current_span()  # the SDK's own span takes what we have to say
+        if reply.retries:
+            self._attributes[semconv.HTTP_REQUEST_RESEND_COUNT] = reply.retries
+
+    @contained
+    def responded(self, reply: Reply) -> None:
+        """The response is as the application will see it."""
+        if isinstance(reply.body, dict):
+            self._response = self._call.wire.response(reply.body)
+
+    def first_content(self) -> None:
+        """A stream has brought content; the first time counts."""
+        if self._first is None:
+            self._first = time.perf_counter()
+
+    @contained
+    def unscanned(self, modalities: Iterable[str]) -> None:
+        """Parts of the call that no detector can read."""
+        self._unscanned.update(modalities)
+
+    def held(self, characters: int) -> None:
+        """A stream guard has held back so many characters at most."""
+        self._held = max(self._held, characters)
+
+    @contained
+    def decided(
+        self, stage: Stage, decisions: Iterable[Decision], duration: float = 0.0, *, repeated: bool = False
+    ) -> None:
+        """Guards have decided. `repeated`: on a text that was decided before, as streams repeat theirs."""
+        self._guard_time += duration
+        now = time.time_ns()
+        for decision in decisions:
+            key = (stage, decision.detector, decision.outcome, decision.enforced)
+            known = self._guarded.get(key)
+            score = max((finding.score for finding in decision.findings), default=0.0)
+            if known is None:
+                start = now - int(duration * 1e9)
+                count = len(decision.findings)
+                categories = set(decision.categories)
+                self._guarded[key] = _Guarded(stage, decision, categories, count, score, start, now)
+            elif not repeated:
+                known.categories.update(decision.categories)
+                known.findings += len(decision.findings)
+                known.score = max(known.score, score)
+
+    def verdict(self, verdict: Verdict, *, repeated: bool = False) -> None:
+        """A whole text was judged."""
+        self.decided(verdict.stage, verdict.decisions, verdict.duration, repeated=repeated)
+
+    @contained
+    def stream_ended(self, how: Ending, error: BaseException | None, reader: EventReader | None) -> None:
+        """A streamed body is over."""
+        if reader is not None:
+            self._response = response = reader.response()
+            outcome = semconv.STREAM_COMPLETED if response.complete else STREAM_OUTCOMES[how]
+            if isinstance(error, BlockedError):
+                outcome = semconv.STREAM_BLOCKED
+            self._attributes[semconv.STREAM_OUTCOME] = outcome
+            if self._held:
+                self._attributes[semconv.STREAM_HOLD_CHARS] = self._held
+            if response.complete and not isinstance(error, BlockedError):
+                error = None  # the answer was all there, whatever the application did afterwards
+        if self._first is not None:
+            self._attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = self._first - self._began
+        self.end(error if how in ("failed", "cancelled") else None)
+
+    @contained
+    def end(self, error: BaseException | None = None) -> None:
+        """The call is over; only the first end counts."""
+        if not self._once.acquire(blocking=False):
+            return
+        ended, duration = time.time_ns(), time.perf_counter() - self._began
+        usage, estimated = self._usage()
+        self._finish_attributes(error, usage, estimated)
+        model = self._model()
+        if self._call.operation in PRICED and usage is not None and model:
+            # The price may still be on its way: then the span ends later, in the background, at the time of now.
+            tier = self._attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
+            self._runtime.prices.when_ready(
+                self._call.provider,
+                model,
+                lambda price: self._close(error, usage, duration, ended, price(usage, tier)),
+            )
+        else:
+            self._close(error, usage, duration, ended, None)
+
+    def _model(self) -> str | None:
+        answered = self._response.model if self._response else None
+        return answered or (self._request.model if self._request else None)
+
+    def _usage(self) -> tuple[Usage | None, bool]:
+        response, request = self._response, self._request
+        if self._call.operation in (None, "fetch_response") or response is None:
+            return None, False
+        usage = response.usage
+        if usage is not None and (usage.output is not None or self._call.operation == "embeddings"):
+            return usage, False
+        if not self._call.stream or request is None:
+            return usage, False
+        given = usage.input if usage is not None and usage.input is not None else tokens.estimate_request(request)
+        return Usage(input=given, output=tokens.estimate_messages(response.messages)), True
+
+    def _finish_attributes(self, error: BaseException | None, usage: Usage | None, estimated: bool) -> None:
+        attributes, response = self._attributes, self._response
+        if response is not None:
+            attributes.update(response.attributes)
+            for name, value in (
+                (semconv.RESPONSE_ID, response.id),
+                (semconv.RESPONSE_MODEL, response.model),
+                (semconv.RESPONSE_FINISH_REASONS, response.finish_reasons),
+            ):
+                if value:
+                    attributes[name] = value
+            if self._runtime.captures_content and response.messages and self._span.is_recording():
+                self._capture((semconv.OUTPUT_MESSAGES, response.messages))
+        if usage is not None and not self._call.native_span:
+            attributes.update(_usage_attributes(usage))
+            if estimated:
+                attributes[semconv.USAGE_ESTIMATED] = True
+        if error is not None:
+            attributes[semconv.ERROR_TYPE] = error_type(error)
+        if self._unscanned:
+            attributes[semconv.GUARD_UNSCANNED] = sorted(self._unscanned)
+        if self._guard_time:
+            attributes[semconv.GUARD_DURATION] = self._guard_time
+        if self._guarded:
+            attributes[semconv.GUARD_DECISIONS] = [_compact(one) for one in self._guarded.values()]
+            outcomes: list[Outcome] = [one.decision.outcome for one in self._guarded.values()]
+            attributes[semconv.GUARD_OUTCOME] = max(outcomes, key=GRAVITY.__getitem__)
+
+    @contained
+    def _close(
+        self, error: BaseException | None, usage: Usage | None, duration: float, ended: int, cost: Cost | None
+    ) -> None:
+        span, call, attributes = self._span, self._call, self._attributes
+        priced = usage is not None and call.operation in PRICED
+        if priced:
+            attributes.update(_cost_attributes(cost))
+        if span.is_recording():
+            span.set_attributes(attributes)
+            if error is not None and not call.native_span:
+                span.set_status(Status(StatusCode.ERROR, error_type(error)))
+            self._emit_guards()
+        self._runtime.metrics.record(
+            operation=call.operation,
+            provider=call.provider,
+            request_model=self._request.model if self._request else None,
+            response_model=self._response.model if self._response else None,
+            server_address=call.server_address,
+            server_port=call.server_port,
+            error_type=error_type(error) if error is not None else None,
+            duration=duration,
+            time_to_first_chunk=attributes.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK),
+            usage=usage,
+            cost=cost,
+            feature=self._ambient.feature,
+        )
+        for one in self._guarded.values():
+            self._runtime.metrics.record_guard(one.stage, one.decision, (one.end - one.start) / 1e9)
+        if not call.native_span:
+            span.end(ended)
+
+    def _emit_guards(self) -> None:
+        if not self._guarded:
+            return
+        parent = trace.set_span_in_context(self._span, context.with_ambient(self._ambient))
+        for one in self._guarded.values():
+            decision = one.decision
+            attributes: dict[str, Any] = {
+                semconv.GUARD_STAGE: one.stage,
+                semconv.GUARD_DETECTOR: decision.detector,
+                semconv.GUARD_ACTION: decision.action,
+                semconv.GUARD_OUTCOME: decision.outcome,
+                semconv.GUARD_CATEGORIES: sorted(one.categories),
+                semconv.GUARD_FINDINGS: one.findings,
+                semconv.GUARD_ENFORCED: decision.enforced,
+                semconv.GUARD_SCORE: one.score,
+            }
+            if decision.failure:
+                attributes[semconv.ERROR_TYPE] = decision.failure
+            span = self._runtime.tracer().start_span(
+                semconv.guard_span_name(decision.detector),
+                context=parent,
+                kind=SpanKind.INTERNAL,
+                attributes=attributes,
+                start_time=one.start,
+            )
+            span.end(one.end)
+
+
+PRICED = frozenset({semconv.CHAT, semconv.TEXT_COMPLETION, semconv.EMBEDDINGS, semconv.GENERATE_CONTENT})
+"""Operations that cost money."""
+
+
+class _Scope:
+    """`use_span` that may be left in another context: a coroutine that was dropped is closed by the garbage collector
+    anywhere, where there is nothing to detach from."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> None:
+        self._token = otel_context.attach(trace.set_span_in_context(self._span)) if self._span is not INVALID_SPAN else None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._token is not None and kind is not GeneratorExit:
+            otel_context.detach(self._token)
+
+
+def error_type(error: BaseException) -> str:
+    """`error.type` of an exception: the HTTP status where the SDK knows one, else the name of its class."""
+    status = getattr(error, "status_code", None)
+    return str(status) if isinstance(status, int) else type(error).__qualname__
+
+
+def _usage_attributes(usage: Usage) -> dict[str, int]:
+    counts = (
+        (semconv.USAGE_INPUT_TOKENS, usage.input),
+        (semconv.USAGE_OUTPUT_TOKENS, usage.output),
+        (semconv.USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read),
+        (semconv.USAGE_CACHE_CREATION_INPUT_TOKENS, usage.cache_write),
+        (semconv.USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning),
+    )
+    return {name: count for name, count in counts if count is not None}
+
+
+def _cost_attributes(cost: Cost | None) -> dict[str, Any]:
+    if cost is None:
+        return {semconv.COST_KNOWN: False}
+    return {
+        semconv.COST_KNOWN: True,
+        semconv.COST_USD: cost.total,
+        semconv.COST_INPUT_USD: cost.input,
+        semconv.COST_OUTPUT_USD: cost.output,
+        semconv.COST_SOURCE: cost.source,
+    }
+
+
+def _compact(one: _Guarded) -> str:
+    decision = one.decision
+    enforced = "" if decision.enforced else ":shadow"
+    return f"{one.stage}:{decision.detector}:{decision.action}:{decision.outcome}:{','.join(sorted(one.categories))}{enforced}"
+
+
+def _system_prompt(view: RequestView) -> str:
+    parts = list(view.system)
+    for message in view.messages:
+        if message["role"] in ("system", "developer"):
+            parts += message["parts"]
+    return "\n".join(part["content"] for part in parts if part.get("type") == "text")

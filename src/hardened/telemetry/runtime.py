@@ -1,0 +1,65 @@
+"""What the telemetry of calls needs, made once from the active policy."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.trace import Span
+
+from hardened.policy.active import active, on_change
+from hardened.spend.prices import PriceBook
+from hardened.telemetry import providers
+from hardened.telemetry.destinations import wants_content
+from hardened.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from hardened.policy.schema import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Prices, metrics and what to capture; replaced as a whole when the policy changes."""
+
+    prices: PriceBook
+    metrics: Metrics
+    captures_content: bool
+    content_budget: int  # bytes for each content attribute
+
+    @staticmethod
+    def tracer() -> trace.Tracer:
+        """The tracer of the application's provider, or of ours as long as it has none."""
+        return providers.tracer()
+
+    @staticmethod
+    def inject(span: Span, headers: dict[str, str]) -> None:
+        """Add the trace context of `span` to request headers, with the propagator that the application has chosen."""
+        from opentelemetry.propagate import inject
+
+        inject(headers, trace.set_span_in_context(span))
+
+
+_lock = threading.Lock()
+_runtime: Runtime | None = None
+
+
+def runtime() -> Runtime:
+    """The telemetry of the active policy."""
+    return _runtime or _build(active())
+
+
+def _build(policy: Policy) -> Runtime:
+    global _runtime
+    with _lock:
+        _runtime = Runtime(
+            prices=PriceBook(policy.prices),
+            metrics=Metrics(providers.meter()),
+            captures_content=wants_content(policy),
+            content_budget=policy.telemetry.max_content_bytes // 2,
+        )
+        return _runtime
+
+
+on_change(_build)

@@ -1,0 +1,60 @@
+"""One background thread for small work that must not run where it arises: in a finaliser, or on an event loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+_log = logging.getLogger("hardened")
+
+Task = Callable[[], object]
+
+
+class Worker:
+    """Runs tasks one after another in a daemon thread, started with the first task and again after a fork."""
+
+    def __init__(self) -> None:
+        self._start_anew()
+        os.register_at_fork(after_in_child=self._start_anew)
+
+    def post(self, task: Task) -> None:
+        """Run `task` soon. Safe in a finaliser: `SimpleQueue.put` is reentrant. A task that fails is logged by type."""
+        self._tasks.put(task)
+        if self._thread is None:
+            self._start()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all tasks posted so far have run, at most `timeout` seconds. Returns whether they have."""
+        if self._thread is None or self._thread is threading.current_thread():
+            return True
+        done = threading.Event()
+        self.post(done.set)
+        return done.wait(timeout)
+
+    def _start_anew(self) -> None:
+        self._tasks: SimpleQueue[Task] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.RLock()  # a finaliser may interrupt the thread that holds it
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, args=(self._tasks,), name="hardened", daemon=True)
+                try:
+                    self._thread.start()
+                except RuntimeError:  # the interpreter is shutting down: `flush` at exit has run
+                    self._thread = None
+
+    @staticmethod
+    def _run(tasks: SimpleQueue[Task]) -> None:
+        while True:
+            try:
+                tasks.get()()
+            except Exception as error:  # noqa: BLE001 - one task's fault must not end the others
+                _log.error("background task failed: %s", type(error).__name__)
+
+
+worker = Worker()
