@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Write
 
 from hardened.errors import PolicyError
 from hardened.policy.active import active, active_plan, active_source, configure, on_change, set_active
 from hardened.policy.schema import Policy
 from hardened_detectors import registry
+
+Write = Callable[..., Path]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Write
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +16,9 @@ from hardened.errors import PolicyError
 from hardened.policy import yaml_file
 from hardened.policy.load import load
 from hardened.policy.schema import Langfuse, Policy, Telemetry, reveal
+
+Write = Callable[..., Path]
+
 
 SECRET = "sk-" + "lf-" + "5f2c9d1e-77aa"
 
@@ -141,9 +144,21 @@ class TestFiles:
         with pytest.raises(PolicyError, match=r"line \d: is not UTF-8 text"):
             load(env={})
 
-    def test_a_name_that_no_file_can_have(self) -> None:
-        with pytest.raises(PolicyError, match="not a usable path"):
-            load("a\0.yaml", env={})
+    def test_a_link_to_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "hardened.yaml").symlink_to(tmp_path / "gone.yaml")
+        with pytest.raises(PolicyError, match=r"hardened\.yaml: there is no such file"):
+            load(env={})
+
+    @pytest.mark.parametrize("path", [Path("a\0.yaml"), Path("x" * 5000 + ".yaml")], ids=["null", "long"])
+    def test_a_name_that_no_file_can_have(self, path: Path) -> None:
+        with pytest.raises(PolicyError, match=r"cannot be read|not the text of a policy"):
+            load(path, env={})
+
+    @pytest.mark.parametrize("text", [f"mode: {SECRET}", f"mode:\n  {SECRET}", SECRET * 100])
+    def test_a_policy_is_not_taken_for_a_name(self, text: str) -> None:
+        with pytest.raises(PolicyError, match="not the text of a policy") as caught:
+            load(text, env={})
+        assert SECRET not in str(caught.value)
 
 
 # A secret in every place where a hand can slip.
@@ -183,7 +198,7 @@ class TestSecrets:
     def test_whatever_stands_around_it(self, text: str, place: int) -> None:
         written = text[:place] + SECRET + text[place:]
         try:
-            yaml_file.parse(written, "file")
+            load(yaml_file.parse(written, "file")[0], env={})
         except PolicyError as error:
             assert "5f2c9d1e" not in "".join(traceback.format_exception(error))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Write
 
 from hardened.errors import PolicyError
 from hardened.guards.plan import Plan, Rule
@@ -16,6 +17,8 @@ from hardened.policy.schema import Policy
 from hardened.policy.summary import describe
 from hardened.version import __version__
 from hardened_detectors import registry
+
+Write = Callable[..., Path]
 
 
 def rules(plan: Plan, stage: Stage) -> list[tuple[str, str]]:

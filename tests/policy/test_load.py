@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Write
 
 from hardened.errors import PolicyError
 from hardened.policy.load import load, load_safe, load_with_source
 from hardened.policy.schema import DetectorPolicy, Policy
 from hardened.policy.settings import Names, keyword, leaves
+
+Write = Callable[..., Path]
 
 
 class TestSources:
@@ -145,6 +147,7 @@ class TestEnvironment:
         [
             ("HARDENED_MODUS", "HARDENED_MODE?"),
             ("HARDENED_DETECTORS_PII_INPTU", "HARDENED_DETECTORS_PII_INPUT?"),
+            ("HARDENED_DETECTORS_PIII_INPUT", "HARDENED_DETECTORS_PII_INPUT?"),
             ("HARDENED_PRICES", "no such setting"),
             ("HARDENED_QQQQQQ", "HARDENED_QQQQQQ: no such setting"),
         ],

@@ -132,7 +132,7 @@ def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> D
         return _from_name(named, f"environment variable {POLICY_VARIABLE}")
     if source is None:
         directory = cwd or Path()
-        file = next((directory / name for name in FILE_NAMES if (directory / name).exists()), None)
+        file = next((directory / name for name in FILE_NAMES if _lies_there(directory / name)), None)
         return _from_file(file) if file else Draft("zero configuration", {})
     if isinstance(source, Policy):
         return Draft("Policy object", _plain(source))
@@ -141,12 +141,25 @@ def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> D
     return _from_name(os.fspath(source), "policy")
 
 
+def _lies_there(file: Path) -> bool:
+    """Whether there is something of this name, be it unreadable or a link to nothing: that is to be reported."""
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _from_name(name: str, said_by: str) -> Draft:
     """A preset or a file."""
     if name in PRESETS:
         return Draft(f"preset {name}", {"preset": name})
+    if not name.isprintable() or ": " in name or len(name) > 1000:
+        raise PolicyError(f"{said_by}: expected the name of a file or of a preset, not the text of a policy")
     file = Path(name)
-    if not file.suffix and os.sep not in name and not file.exists():
+    if not file.suffix and os.sep not in name and not _lies_there(file):
         from hardened.policy.problems import suggest
 
         raise PolicyError(f"{said_by}: neither a file nor a preset ({', '.join(PRESETS)}){suggest(name, PRESETS)}")
@@ -191,13 +204,22 @@ def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any,
     for variable in variables:
         word = variable.removeprefix(PREFIX).lower()
         path = names.find(word, detectors)
-        if path is None:
+        if path is None or not _is_known(path, detectors):
             hint = suggest(word, ["policy", *names.all(detectors)], write=lambda known: PREFIX + known.upper())
             _log.warning("%s: no such setting%s", variable, hint)
         else:
             text = env[variable].strip()
             settings.append((path, _words(text) if path == ("disable",) else text, variable))
     return settings
+
+
+def _is_known(path: KeyPath, detectors: Mapping[str, Any]) -> bool:
+    """Whether a variable speaks of a detector that the policy names or that is installed; or of none."""
+    if path[0] != "detectors" or path[1] in detectors:
+        return True
+    from hardened_detectors import registry
+
+    return path[1] in registry.available()
 
 
 def _detectors(draft: Draft) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def explain(error: ValidationError, section: type[Section], origins: Mapping[Key
 def origin(location: Iterable[int | str], origins: Mapping[KeyPath, str], source: str) -> str:
     """Where the setting at a location was said, or the nearest section around it that we know of."""
     path = tuple(str(part) for part in location)
-    for end in range(len(path), 0, -1):
+    for end in range(len(path), 0, -1):  # the nearest, from the inside out
         if path[:end] in origins:
             return origins[path[:end]]
     return source
