@@ -30,8 +30,12 @@ _OUTCOME_COLOURS: dict[str, Colour] = {
 
 def clean(text: str) -> str:
     """One line of text without control, format (bidirectional, zero-width) and unassigned characters."""
-    words = (" " if char in "\n\r\t" else "" if unicodedata.category(char)[0] == "C" else char for char in text)
-    return "".join(words)
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else " " if char.isspace() else ""  # str.isprintable: neither C* nor Z* but " "
+        for char in text
+    )
 
 
 def colourful(stream: TextIO | None = None) -> bool:

@@ -1,0 +1,189 @@
+"""`hardened traces`"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., tuple[int, str, str]]
+TRACES = Path(".hardened/traces")
+BEGIN = 1_790_000_000  # seconds since the epoch
+
+
+def attribute(key: str, value: Any) -> dict[str, Any]:
+    kinds = {bool: "boolValue", int: "intValue", float: "doubleValue", str: "stringValue"}
+    if isinstance(value, list):
+        return {"key": key, "value": {"arrayValue": {"values": [{"stringValue": item} for item in value]}}}
+    return {"key": key, "value": {kinds[type(value)]: str(value) if type(value) is int else value}}
+
+
+def span(trace: str, id: str, name: str, parent: str = "", at: float = 0, seconds: float = 1, **attributes: Any):
+    begin = int((BEGIN + at) * 1e9)
+    return {
+        "traceId": trace * 32,
+        "spanId": id * 16,
+        "parentSpanId": parent * 16,
+        "name": name,
+        "startTimeUnixNano": str(begin),
+        "endTimeUnixNano": str(begin + int(seconds * 1e9)),
+        "attributes": [attribute(key.replace("__", "."), value) for key, value in attributes.items()],
+    }
+
+
+def write(*spans: dict[str, Any], torn: str = "") -> None:
+    TRACES.mkdir(parents=True, exist_ok=True)
+    day = datetime.fromtimestamp(BEGIN, UTC).date()
+    with (TRACES / f"traces-{day}.jsonl").open("a") as file:
+        for one in spans:
+            file.write(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}) + "\n")
+        file.write(torn)
+
+
+CHAT = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "gpt-4o-mini"}
+USAGE = {"gen_ai__usage__input_tokens": 1200, "gen_ai__usage__output_tokens": 30}
+COST = {"hardened__cost__usd": 0.0123, "hardened__cost__known": True}
+
+
+@pytest.fixture
+def three_traces() -> None:
+    agent = span("a", "1", "agent run", seconds=3)
+    first = span("a", "2", "chat gpt-4o-mini", "1", at=0.5, **CHAT, **USAGE, **COST, hardened__feature="support")
+    second = span("a", "3", "chat gpt-4o-mini", "1", at=2, **CHAT, **USAGE, hardened__cost__known=False)
+    guarded = span(
+        "b",
+        "4",
+        "chat gpt-4o-mini",
+        at=60,
+        **CHAT,
+        gen_ai__response__model="gpt-4o-mini-2024-07-18",
+        gen_ai__response__time_to_first_chunk=0.25,
+        user__id="u-17",
+        gen_ai__prompt__name="support",
+        gen_ai__prompt__version="3",
+        hardened__tags=["beta"],
+        hardened__guard__decisions=[
+            "input:pii:warn:flagged:email",
+            "output:secrets:redact:redacted:openai_api_key",
+        ],
+        gen_ai__output__messages=json.dumps(
+            [{"role": "assistant", "parts": [{"type": "text", "content": "Hi \x1b[2J"}]}]
+        ),
+    )
+    guard = span("b", "5", "run_guardrail secrets", "4", at=60.5, seconds=0.001)
+    failed = span("c", "6", "chat gpt-4o-mini", at=120, **CHAT, error__type="429")
+    write(agent, first, second, guarded, guard, failed, torn='{"resourceSp\n')
+
+
+def test_list(three_traces: None, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    code, printed, errors = run("traces")
+    header, *rows = printed.splitlines()
+    assert code == 0
+    assert header.split() == ["started", "call", "feature", "decision", "tokens", "cost", "time", "trace"]
+    assert "agent run +2" in rows[0]
+    assert "support" in rows[0]
+    assert "2,400→60" in rows[0]
+    assert "≥ $0.0123" in rows[0], "one of the two prices is not known"
+    assert rows[1].index("output secrets redacted (openai_api_key)") < rows[1].index("input pii flagged (email)")
+    assert "error 429" in rows[2], "the newest last, next to the prompt"
+    assert "1 lines could not be read" in errors
+
+
+def test_list_options(three_traces: None, run: Run) -> None:
+    assert [line.split()[-1] for line in run("traces", "--limit", "2")[1].splitlines()[1:]] == ["bbbbbbbb", "cccccccc"]
+    assert [line.split()[-1] for line in run("traces", "--guarded")[1].splitlines()[1:]] == ["bbbbbbbb"]
+    assert run("traces", "--since", "2026-09-23")[0] == 1
+    file = next(TRACES.iterdir())
+    assert run("traces", "--path", str(file))[0] == 0
+
+
+def test_list_as_json(three_traces: None, run: Run) -> None:
+    code, printed, _ = run("traces", "--json")
+    newest, guarded, agent = json.loads(printed)
+    assert code == 0
+    assert (newest["error_type"], newest["outcome"]) == ("429", None)
+    assert guarded["outcome"] == "redacted"
+    assert guarded["decisions"][1]["categories"] == ["openai_api_key"]
+    assert (agent["input_tokens"], agent["cost_usd"], agent["cost_known"]) == (2400, 0.0123, False)
+    assert agent["duration_s"] == 3.0
+
+
+def test_show_a_tree(three_traces: None, run: Run) -> None:
+    code, printed, _ = run("traces", "show", "b")
+    assert code == 0
+    assert printed.splitlines()[1:] == [
+        "└─ chat gpt-4o-mini  (gpt-4o-mini-2024-07-18)  1.00 s  first chunk 0.25 s",
+        "   │  user u-17  prompt support v3  tags beta",
+        "   │  input pii flagged (email)",
+        "   │  output secrets redacted (openai_api_key)",
+        "   └─ run_guardrail secrets  1.0 ms",
+    ]
+    _, printed, _ = run("traces", "show", "a" * 32)
+    assert [line.split("  ")[0] for line in printed.splitlines()[1:] if "─" in line] == [
+        "└─ agent run",
+        "",
+        "",
+    ]
+    assert "   ├─ chat gpt-4o-mini  1.00 s  1,200→30 tokens  $0.0123" in printed
+    assert "   └─ chat gpt-4o-mini  1.00 s  1,200→30 tokens  unknown" in printed
+
+
+def test_show_the_newest_by_default(three_traces: None, run: Run) -> None:
+    for arguments in (["show"], ["show", "last"]):
+        assert run("traces", *arguments)[1].startswith("trace " + "c" * 32)
+
+
+def test_show_messages_without_control_characters(three_traces: None, run: Run) -> None:
+    _, printed, _ = run("traces", "show", "b", "--messages")
+    assert "assistant: Hi [2J" in printed
+    assert "\x1b" not in printed
+
+
+def test_show_as_json(three_traces: None, run: Run) -> None:
+    code, printed, _ = run("traces", "show", "b", "--json")
+    shown = json.loads(printed)
+    assert code == 0
+    assert [one["name"] for one in shown["spans"]] == ["chat gpt-4o-mini", "run_guardrail secrets"]
+    assert shown["spans"][0]["output_messages"][0]["role"] == "assistant"
+    assert shown["spans"][0]["start"] == "2026-09-21 14:14:20+00:00"
+
+
+def test_an_id_that_fits_several_or_none(three_traces: None, run: Run) -> None:
+    write(span("a", "7", "other", at=5) | {"traceId": "a" * 31 + "b"})
+    code, _, errors = run("traces", "show", "aaaa")
+    assert (code, "2 traces begin with aaaa" in errors) == (1, True)
+    code, _, errors = run("traces", "show", "f")
+    assert (code, "No trace that begins with f" in errors) == (1, True)
+
+
+def test_options_before_and_after_show(three_traces: None, run: Run) -> None:
+    TRACES.rename("elsewhere")
+    assert run("traces", "--path", "elsewhere", "show", "b")[0] == 0
+    assert run("traces", "show", "b", "--path", "elsewhere")[0] == 0
+
+
+def test_nothing_there(run: Run) -> None:
+    code, printed, errors = run("traces")
+    assert (code, printed) == (3, "")
+    assert errors == "hardened: no traces at .hardened/traces: there is no such file or directory\n"
+    TRACES.mkdir(parents=True)
+    code, _, errors = run("traces")
+    assert (code, "import hardened.auto" in errors) == (1, True)
+    assert run("traces", "--json")[:2] == (1, "[]\n")
+
+
+@pytest.mark.parametrize("arguments", [["--since", "soon"], ["--limit", "0"], ["--limit", "many"], ["--colour"]])
+def test_wrong_arguments(arguments: list[str], run: Run) -> None:
+    code, printed, errors = run("traces", *arguments)
+    assert (code, printed) == (3, "")
+    assert errors.startswith("usage: hardened")
+
+
+def test_the_policy_says_where(three_traces: None, run_apart: Run) -> None:
+    TRACES.rename("elsewhere")
+    assert run_apart("traces", HARDENED_TELEMETRY_FILE_PATH="elsewhere")[0] == 0
