@@ -63,11 +63,12 @@ def test_entry_points_resolve() -> None:
             assert callable(found)
 
 
-def test_wheel_holds_the_three_packages_and_nothing_else(tmp_path: Path) -> None:
+def test_wheel_holds_the_three_packages_the_examples_and_nothing_else(tmp_path: Path) -> None:
     wheel = build("wheel", tmp_path)
     names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
     metadata = {name for name in names if ".dist-info/" in name}
-    assert names - metadata == set().union(*(source_files(package) for package in PACKAGES))
+    examples = {f"hardened/examples/{path.name}" for path in (REPOSITORY / "examples").iterdir() if path.is_file()}
+    assert names - metadata == examples.union(*(source_files(package) for package in PACKAGES))
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
     assert any(name.endswith("/licenses/LICENSE") for name in metadata)
 
