@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter
 
+from hardened.telemetry import scrub
 from hardened.telemetry.delivery import CountingExporter, Delivery, LazyExporter
 from hardened.telemetry.notice import warn_once
 from hardened.telemetry.rewrite import WithoutContent, is_about_llm, without_content
@@ -49,8 +50,8 @@ def sdk_disabled(env: Mapping[str, str] = os.environ) -> bool:
 
 
 def wants_content(policy: Policy, env: Mapping[str, str] = os.environ) -> bool:
-    """Whether any destination wants content, so that it is worth recording."""
-    if not policy.captures_content or sdk_disabled(env):
+    """Whether any destination wants content, so that it is worth recording; never where it could not be scrubbed."""
+    if not policy.captures_content or sdk_disabled(env) or scrub.missing():
         return False
     if variable_wants_content(env) or policy.telemetry.otlp.content:
         return True
@@ -71,26 +72,22 @@ def variable_wants_content(env: Mapping[str, str] = os.environ) -> bool:
 
 
 class ContentRule:
-    """What of a span an exporter that is not ours may see. Called by the wrapper that scrubs every exporter's spans."""
+    """What exporters that are not ours may see of our spans, and in which form. For `scrub.set_span_filter`."""
 
     def __init__(self, policy: Policy, env: Mapping[str, str] = os.environ) -> None:
-        from hardened.telemetry.langfuse_export import labels
-
+        self._policy = policy
+        self._env = env
         self._foreign = policy.captures_content and variable_wants_content(env)
-        self._langfuse = policy.captures_content and policy.telemetry.langfuse.content
-        self._environment, self._release = labels(policy, env)
 
-    def __call__(self, exporter: object, span: ReadableSpan) -> ReadableSpan:
-        """The span as `exporter` may see it. Our own destinations take off themselves what they do not want."""
-        from hardened.telemetry.langfuse import translate
-        from hardened.telemetry.langfuse_export import leads_to_langfuse
-
+    def __call__(self, exporter: SpanExporter, spans: Sequence[ReadableSpan]) -> Sequence[ReadableSpan]:
+        """The spans as `exporter` may see them. Our own destinations take off themselves what they do not want."""
         if isinstance(exporter, CountingExporter):
-            return span
+            return spans
+        from hardened.telemetry.langfuse_export import for_langfuse, leads_to_langfuse
+
         if leads_to_langfuse(exporter):
-            seen = span if self._langfuse else without_content(span)
-            return translate(seen, environment=self._environment, release=self._release)
-        return span if self._foreign else without_content(span)
+            return for_langfuse(spans, self._policy, self._env)
+        return spans if self._foreign else [without_content(span) for span in spans]
 
 
 def shared_deliveries(policy: Policy, env: Mapping[str, str] = os.environ) -> list[Delivery]:
@@ -135,16 +132,11 @@ def _otlp(policy: Policy, env: Mapping[str, str], content: bool) -> SpanExporter
     endpoint = env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or ""
     protocol = env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or env.get("OTEL_EXPORTER_OTLP_PROTOCOL") or ""
     exporter = LazyExporter(lambda: _otlp_exporter(protocol))
-    from hardened.telemetry.langfuse_export import OTLP_PATH, TranslatingExporter, labels
+    from hardened.telemetry.langfuse_export import OTLP_PATH, TranslatingExporter
 
     if OTLP_PATH not in endpoint:
         return _content(exporter, content)
-    if _langfuse(policy, env) is not None:
-        return None
-    return _content(
-        TranslatingExporter(exporter, *labels(policy, env)),
-        policy.captures_content and policy.telemetry.langfuse.content,
-    )
+    return None if _langfuse(policy, env) is not None else TranslatingExporter(exporter, policy, env)
 
 
 def otlp_enabled(policy: Policy, env: Mapping[str, str] = os.environ, signal: str = "TRACES") -> bool:

@@ -22,9 +22,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from hardened.telemetry.delivery import Delivery
 from hardened.telemetry.http_post import Poster, UnsafeAddressError, safe_base
 from hardened.telemetry.langfuse import translate
-from hardened.telemetry.langfuse_scores import ScoreSender, is_guard, scores_of
+from hardened.telemetry.langfuse_scores import ScoreSender, scores_of
 from hardened.telemetry.notice import warn_once
-from hardened.telemetry.rewrite import WithoutContent, is_about_llm
+from hardened.telemetry.rewrite import WithoutContent, is_about_llm, is_guard, without_content
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -156,23 +156,13 @@ class LangfuseExporter(SpanExporter):
 class TranslatingExporter(SpanExporter):
     """An OTLP exporter that was configured for Langfuse, with our spans as Langfuse reads them."""
 
-    def __init__(self, exporter: SpanExporter, environment: str | None, release: str | None) -> None:
+    def __init__(self, exporter: SpanExporter, policy: Policy, env: Mapping[str, str]) -> None:
         self._exporter = exporter
-        self._environment, self._release = environment, release
+        self._policy, self._env = policy, env
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export the translated spans. All spans of this process go the same way, so only others' can be above ours."""
-        return self._exporter.export(
-            [
-                translate(
-                    span,
-                    environment=self._environment,
-                    release=self._release,
-                    app_root=span.parent is None or span.parent.is_remote,
-                )
-                for span in spans
-            ]
-        )
+        """Export the translated spans."""
+        return self._exporter.export(for_langfuse(spans, self._policy, self._env))
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Whatever the exporter buffers itself."""
@@ -181,6 +171,21 @@ class TranslatingExporter(SpanExporter):
     def shutdown(self) -> None:
         """End the exporter."""
         self._exporter.shutdown()
+
+
+def for_langfuse(
+    spans: Sequence[ReadableSpan], policy: Policy, env: Mapping[str, str] = os.environ
+) -> list[ReadableSpan]:
+    """The spans for an exporter of others that leads to Langfuse: translated, with content if the policy says so.
+
+    Such an exporter gets the parents of our spans too, or marks the root itself as Langfuse's own does.
+    """
+    content = policy.captures_content and policy.telemetry.langfuse.content
+    environment, release = labels(policy, env)
+    return [
+        translate(span if content else without_content(span), environment=environment, release=release)
+        for span in spans
+    ]
 
 
 def leads_to_langfuse(exporter: object) -> bool:

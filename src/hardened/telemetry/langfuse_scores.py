@@ -19,7 +19,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from hardened.telemetry import semconv
 from hardened.telemetry.http_post import Poster
-from hardened.telemetry.rewrite import is_ours
+from hardened.telemetry.rewrite import is_guard
 
 _log = logging.getLogger("hardened.telemetry")
 
@@ -78,11 +78,6 @@ class ScoreSender:
 def scores_of(spans: Iterable[ReadableSpan], environment: str | None = None) -> list[Score]:
     """The scores for the guards among the spans."""
     return [score for span in spans if is_guard(span) for score in _scores(span, environment)]
-
-
-def is_guard(span: ReadableSpan) -> bool:
-    """Whether the span tells of a check."""
-    return is_ours(span) and semconv.GUARD_DETECTOR in (span.attributes or {})
 
 
 def _scores(span: ReadableSpan, environment: str | None) -> list[Score]:

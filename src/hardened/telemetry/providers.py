@@ -27,7 +27,7 @@ from opentelemetry.metrics._internal import _ProxyMeterProvider
 from opentelemetry.trace import NoOpTracer, ProxyTracerProvider, Tracer, TracerProvider
 
 from hardened.policy.active import active, on_change
-from hardened.telemetry import destinations, semconv
+from hardened.telemetry import destinations, scrub, semconv
 from hardened.telemetry.context import StampProcessor
 from hardened.telemetry.delivery import Counts, Delivery
 from hardened.version import __version__
@@ -269,7 +269,9 @@ def _start() -> Telemetry:
     global _current, _listening
     with _lock:
         if _current is None:
-            _current = Telemetry(active())
+            policy = active()
+            _current = Telemetry(policy)
+            scrub.set_span_filter(destinations.ContentRule(policy))
             if not _listening:
                 _listening = True
                 on_change(_replace)

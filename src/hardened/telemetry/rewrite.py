@@ -16,13 +16,23 @@ CONTENT_ATTRIBUTES = semconv.CONTENT_ATTRIBUTES | {"gen_ai.tool.call.arguments",
 
 def is_ours(span: ReadableSpan) -> bool:
     """Whether `hardened` made the span."""
-    scope = span.instrumentation_scope
+    scope = _as_made(span).instrumentation_scope
     return scope is not None and (scope.name == semconv.SCOPE or scope.name.startswith(f"{semconv.SCOPE}."))
 
 
 def is_about_llm(span: ReadableSpan) -> bool:
     """Whether the span is ours or carries anything of the GenAI conventions."""
-    return is_ours(span) or any(key.startswith("gen_ai.") for key in span.attributes or ())
+    return is_ours(span) or any(key.startswith("gen_ai.") for key in _as_made(span).attributes or ())
+
+
+def is_guard(span: ReadableSpan) -> bool:
+    """Whether the span is ours and tells of a check."""
+    return is_ours(span) and semconv.GUARD_DETECTOR in (_as_made(span).attributes or {})
+
+
+def _as_made(span: ReadableSpan) -> ReadableSpan:
+    """A span that is scrubbed when it is read, as it was before: to judge it by names alone must not cost that."""
+    return getattr(span, "_source", None) or span
 
 
 def with_attributes(span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
