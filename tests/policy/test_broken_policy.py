@@ -174,6 +174,7 @@ SLIPS = [
     f"telemetry:\n  langfuse:\n    secret_key: '{SECRET}",
     f"telemetry:\n  langfuse:\n    secret_key: *{SECRET}",
     f"telemetry:\n  langfuse:\n    secret_key: !{SECRET} x",
+    f"telemetry:\n  langfuse:\n    secret_key: !{SECRET}!x y",
     f"telemetry:\n  langfuse:\n    secret_key: !!int {SECRET}",
     f"telemetry:\n  langfuse:\n    secret_key: @{SECRET}",
     f"telemetry:\n  langfuse:\n    secret_key: {SECRET}: x",

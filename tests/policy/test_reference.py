@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,16 @@ EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 UPDATE = "update it with: python -m hardened.policy.reference"
 
 
+def parsed(text: str) -> Any:
+    """A JSON schema without what pydantic's versions write differently and means the same."""
+    return json.loads(
+        text, object_hook=lambda d: {k: v for k, v in d.items() if (k, v) != ("additionalProperties", True)}
+    )
+
+
 def test_the_shipped_json_schema_is_current() -> None:
     shipped = Path(reference.__file__).with_name("hardened.schema.json").read_text(encoding="utf-8")
-    assert shipped == reference.json_schema(), f"{UPDATE} schema"
+    assert parsed(shipped) == parsed(reference.json_schema()), f"{UPDATE} schema"
 
 
 def test_the_json_schema_knows_what_the_policy_knows() -> None:

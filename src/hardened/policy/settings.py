@@ -64,11 +64,11 @@ class Names:
             return self.fixed[word]
         if not word.startswith("detectors_"):
             return None
-        for suffix in sorted(self._of_detector, key=len, reverse=True):
+        for suffix, field in self._of_detector.items():
             name = word.removeprefix("detectors_").removesuffix(suffix)
             if word.endswith(suffix) and name:
                 spelled = {keyword((known,)): known for known in detectors}
-                return ("detectors", spelled.get(name, name), self._of_detector[suffix])
+                return ("detectors", spelled.get(name, name), field)
         return None
 
     def all(self, detectors: Mapping[str, Any]) -> list[str]:
