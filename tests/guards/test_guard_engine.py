@@ -15,7 +15,6 @@ from hardened.guards.engine import Guards, enforce
 from hardened.guards.plan import Plan, Rule
 from hardened.guards.redaction import FAILED
 from hardened.guards.verdict import STAGES, Stage, gravest
-from hardened.guards.workers import Workers
 from hardened_detectors.api import Finding
 from hardened_instrumentation.calls import Role
 
@@ -282,19 +281,6 @@ def test_a_forked_child_does_not_wait_for_locks_of_threads_that_are_not_there() 
             signal.alarm(20)  # a child that hangs is ended
             os._exit(0 if judge.check("a 1", "input").text == "a [DIGITS_FOUND]" else 1)
     assert os.waitpid(child, 0)[1] == 0
-
-
-def test_a_forked_child_has_all_its_slots() -> None:
-    go = threading.Event()
-    workers = Workers(1)
-    workers.start(go.wait, 0)
-    try:
-        with pytest.raises(TimeoutError):
-            workers.start(int, 0.01).result()
-        workers.after_fork()
-        assert workers.start(int, 60).result() == 0
-    finally:
-        go.set()
 
 
 def test_text_that_is_not_valid_unicode_is_judged() -> None:
