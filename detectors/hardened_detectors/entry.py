@@ -67,6 +67,8 @@ class Entry:
     """For spaced entries: found in each proper prefix of a match that contains white space. Keeps prose cheap in streams."""
     check: Callable[[str], bool] | None = None
     context: Context | None = None
+    unless: Context | None = None
+    """Words before which, on the contrary, it is not one."""
     score: float = 0.9
     examples: tuple[str, ...] = ()
     """Texts with the expected match in guillemets (`«…»`); see `examples.expand` for what braces mean."""
@@ -82,13 +84,15 @@ class Entry:
     @property
     def look_behind(self) -> int:
         """How many characters before a finding can decide whether it is one."""
-        window = self.context.window if self.context else 0
+        window = max((words.window for words in (self.context, self.unless) if words), default=0)
         # One character for the word boundary in front of a context word or a lead, two for `before`.
         return max(window + 1, self.lead_longest + 2)
 
     def accepts(self, text: str, start: int, end: int) -> bool:
         """Whether check and context agree with a match of the pattern."""
         if self.check is not None and not self.check(text[start:end]):
+            return False
+        if self.unless is not None and self.unless.precedes(text, start):
             return False
         return self.context is None or self.context.precedes(text, start)
 

@@ -7,15 +7,18 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from .api import Finding
-from .entry import Entry
+from .entry import AHEAD, Entry
 from .gate import Gate, Signal
 
-# Between two digits of one number: at most two of these.
-NUMBER_GAP = r"[ .()/-]{0,2}"
-FEWEST_DIGITS = 7
+# Long texts are gated in pieces, so that one hit does not cost an exact search through all of them.
+_PIECE = 1024
+SIGNAL_BEFORE = 128
+SIGNAL_AFTER = 128
+"""The signal of an entry lies at most so many characters before or after where its pattern begins to match."""
 
+FEWEST_DIGITS = 7
 _NUMBER_SIGNAL = Signal(pattern=r"\d" + r"[ .()/-]*\d" * (FEWEST_DIGITS - 1))
-_NUMBER_RUN = re.compile(rf"[+(]{{0,2}}\d(?:{NUMBER_GAP}\d){{{FEWEST_DIGITS - 1},}}", re.ASCII)
+_NUMBER_RUN = re.compile(rf"\d(?:[ .()/-]{{0,2}}\d){{{FEWEST_DIGITS - 1},}}", re.ASCII)
 _NUMBER_START = re.compile(r"(?<![A-Za-z0-9_])[+(]{0,2}\d", re.ASCII)
 _DIGIT = re.compile(r"\d", re.ASCII)
 
@@ -33,34 +36,39 @@ class Matcher:
 
     def detect(self, text: str) -> list[Finding]:
         """What is in `text`, ordered by position."""
-        hits = self._gate.hits(text)
-        if not hits:
-            return []
-        found: set[Finding] = set()
-        lower = _lower(text) if any(i < len(self._others) and self._others[i].ignore_case for i in hits) else text
-        for index in hits:
-            if index == len(self._others):
-                found.update(self._find_numbers(text))
-            else:
-                entry = self._others[index]
-                found.update(self._finding(entry, span) for span in _find(entry, text, lower))
+        if len(text) <= 2 * _PIECE:
+            found = set(self._find(text, self._gate.hits(text), 0, len(text)))
+        else:
+            found: set[Finding] = set()
+            for low in range(0, len(text), _PIECE):
+                high = min(low + _PIECE, len(text))
+                seen = text[max(0, low - SIGNAL_BEFORE) : high + SIGNAL_AFTER]
+                found.update(self._find(text, self._gate.hits(seen), low, high))
         return sorted(found, key=lambda f: (f.start, f.end, f.category))
 
-    def _find_numbers(self, text: str) -> Iterator[Finding]:
+    def _find(self, text: str, hits: Sequence[int], low: int, high: int) -> Iterator[Finding]:
+        """The findings of the entries in `hits` whose patterns begin to match in `[low, high)`."""
+        for index in hits:
+            if index == len(self._others):
+                yield from self._find_numbers(text, low, high)
+            else:
+                entry = self._others[index]
+                spans = _find_literals(entry, text, low, high) if entry.literals else search(entry, text, low, high)
+                for start, end in spans:
+                    yield Finding(self._detector, entry.category, start, end, entry.score)
+
+    def _find_numbers(self, text: str, low: int, high: int) -> Iterator[Finding]:
         """Number entries, tried only where a number with enough digits begins."""
-        for run in _NUMBER_RUN.finditer(text):
-            digits = [m.start() for m in _DIGIT.finditer(text, run.start(), run.end())]
-            # Where a run begins after other digits it has no start of its own; starts inside it are all tried.
-            for start in _NUMBER_START.finditer(text, run.start(), run.end()):
-                left = len(digits) - bisect_left(digits, start.start())
+        for run in _NUMBER_RUN.finditer(text, max(0, low - SIGNAL_BEFORE), high + SIGNAL_AFTER):
+            digits = [match.start() for match in _DIGIT.finditer(text, run.start(), run.end())]
+            # An opening parenthesis or a plus sign may stand before the first digit of the run.
+            for number in _NUMBER_START.finditer(text, max(low, run.start() - 2), min(high + 2, run.end())):
+                left = len(digits) - bisect_left(digits, number.start())
                 for entry in self._numbers:
                     if entry.digits and entry.digits[0] <= left:
-                        for at in range(start.start(), start.end()):
+                        for at in range(number.start(), min(high, number.end())):
                             if span := _match(entry, text, at):
-                                yield self._finding(entry, span)
-
-    def _finding(self, entry: Entry, span: Span) -> Finding:
-        return Finding(self._detector, entry.category, *span, entry.score)
+                                yield Finding(self._detector, entry.category, *span, entry.score)
 
 
 def _signal(entry: Entry) -> Signal:
@@ -72,23 +80,21 @@ def _lower(text: str) -> str:
     return text.replace("\u0130", "I").lower()
 
 
-def _find(entry: Entry, text: str, lower: str) -> Iterator[Span]:
-    if entry.literals:
-        haystack = lower if entry.ignore_case else text
-        for literal in entry.literals:
-            at = haystack.find(literal)
-            while at >= 0:
-                if span := _match(entry, text, at):
-                    yield span
-                at = haystack.find(literal, at + 1)
-    else:
-        yield from search_everywhere(entry, text)
+def _find_literals(entry: Entry, text: str, low: int, high: int) -> Iterator[Span]:
+    for literal in entry.literals:
+        last = high + len(literal) - 1
+        haystack = _lower(text[low:last]) if entry.ignore_case else text[low:last]
+        at = haystack.find(literal)
+        while at >= 0:
+            if span := _match(entry, text, low + at):
+                yield span
+            at = haystack.find(literal, at + 1)
 
 
-def search_everywhere(entry: Entry, text: str) -> Iterator[Span]:
-    """The matches of one entry by trying each position: slow, and by definition right."""
-    at = 0
-    while match := entry.pattern.search(text, at):
+def search(entry: Entry, text: str, low: int, high: int) -> Iterator[Span]:
+    """The matches of one entry that begin in `[low, high)`, by trying each position: by definition right."""
+    at, end = low, high + entry.lead_longest + entry.longest + AHEAD
+    while (match := entry.pattern.search(text, at, end)) and match.start() < high:
         span = match.span("value")
         if entry.accepts(text, *span):
             yield span

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..entry_detector import EntryDetector, select
+from hardened_detectors.entry_detector import EntryDetector, select
+
 from . import contact, finance, national, personal
 
 ENTRIES = (*contact.ENTRIES, *finance.ENTRIES, *national.ENTRIES, *personal.ENTRIES)

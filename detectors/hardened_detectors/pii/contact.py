@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import re
 
-from .. import checks
-from ..entry import Context, Entry
+from hardened_detectors import checks
+from hardened_detectors.entry import Context, Entry
+
 from .numbers import AFTER, BEFORE
 
 _PHONE_WORDS = (
@@ -25,7 +26,8 @@ def _local_phone(value: str) -> bool:
     """7 to 13 digits that are not written as a date, and not one digit repeated."""
     number = checks.digits(value)
     dated = re.search(r"\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4}|\d\d\.\d\d\.\d{4}|/\d{4}/", value)
-    return 7 <= len(number) <= 13 and len(set(number)) > 1 and dated is None
+    balanced = value.count("(") == value.count(")")
+    return 7 <= len(number) <= 13 and len(set(number)) > 1 and balanced and dated is None
 
 
 ENTRIES = (
@@ -102,15 +104,17 @@ ENTRIES = (
     Entry(
         category="ip_address",
         before=r"(?<![\w.])(?<![=<>~]=)(?<![=<>~] )(?<!\w/)",
-        body=r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)",
+        body=r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)",
         after=r"(?![A-Za-z0-9_]|[-.][A-Za-z0-9])",
         longest=15,
         gate=r"\d\.\d+\.\d+\.\d",
         check=checks.ip_v4,
+        unless=Context(words=("version", "release", "build", "firmware", "chrome", "upgrade to", "bump"), window=16),
         score=0.85,
         examples=("from «203.0.113.7» at", "http://«198.51.100.20»:8080/", "ip=«10.190.244.199»"),
         counterexamples=(
             "version 1.2.3.4.5",
+            "Bump to version 4.7.14.17",
             "127.0.0.1",
             "0.0.0.0",
             "255.255.255.0",

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from .. import checks
-from ..entry import Context, Entry
+from hardened_detectors import checks
+from hardened_detectors.entry import Context, Entry
+
 from .numbers import AFTER, BEFORE, grouped
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..entry_detector import EntryDetector, select
+from hardened_detectors.entry_detector import EntryDetector, select
+
 from . import assignments, providers, structures
 
 ENTRIES = (*providers.ENTRIES, *structures.ENTRIES, *assignments.ENTRIES)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 
-from ..entry import Entry
+from hardened_detectors.entry import Entry
+
 from .randomness import entropy, is_stand_in
 
 _PASSWORD = ("password", "passwd", "passphrase", "passwort", "pwd")

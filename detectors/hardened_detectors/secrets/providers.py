@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..entry import Context, Entry
+from hardened_detectors.entry import Context, Entry
+
 from .randomness import is_stand_in, looks_random
 
 

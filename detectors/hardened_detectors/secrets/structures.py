@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import re
 
-from ..entry import Entry
+from hardened_detectors.entry import Entry
+
 from .randomness import entropy, is_stand_in, looks_random
 
 _WORD = r"(?:[A-Z0-9]{1,12} ){0,3}"
