@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -186,3 +188,29 @@ def test_threads_find_one_policy(write: Write) -> None:
         thread.join()
     assert len(found) == 8
     assert all(policy is found[0] for policy in found)
+
+
+def test_a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have(tmp_path: Path) -> None:
+    script = """
+import os, signal, threading
+from hardened.policy import active as module
+
+held, done = threading.Event(), threading.Event()
+
+def hold():
+    with module._lock:
+        held.set()
+        done.wait()
+
+threading.Thread(target=hold).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)  # ends a child that waits for ever
+    os._exit(0 if module.configure("strict").preset == "strict" else 3)
+status = os.waitpid(child, 0)[1]
+done.set()
+raise SystemExit(status)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=tmp_path, check=False, timeout=60)
+    assert done.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,15 @@ class _State:
 
 _state = _State()
 _lock = threading.RLock()
+
+
+def _after_fork() -> None:
+    """In a forked child: the lock may have been held by a thread that is not there any more."""
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def active() -> Policy:
