@@ -84,7 +84,8 @@ def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, ""), (0.0004, "0.4 ms"), (0.04, "40 ms"), (0.0996, "0.10 s"), (12.345, "12.35 s")]
+    ("value", "text"),
+    [(None, ""), (0.0004, "400 µs"), (0.004, "4.0 ms"), (0.04, "40 ms"), (0.0996, "0.10 s"), (12.345, "12.35 s")],
 )
 def test_seconds(value: float | None, text: str) -> None:
     assert output.seconds(value) == text

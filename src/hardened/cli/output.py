@@ -148,9 +148,11 @@ def seconds(value: float | None) -> str:
     """A duration in the unit that reads best."""
     if value is None:
         return ""
-    if value < 0.0995:
-        return f"{value * 1000:.1f} ms" if value < 0.00995 else f"{value * 1000:.0f} ms"
-    return f"{value:.2f} s"
+    if value < 0.000995:
+        return f"{value * 1e6:.0f} µs"
+    if value < 0.00995:
+        return f"{value * 1000:.1f} ms"
+    return f"{value * 1000:.0f} ms" if value < 0.0995 else f"{value:.2f} s"
 
 
 def dollars(value: float | None) -> str:

@@ -27,6 +27,7 @@ _COLUMNS = (
     Column("time", right=True),
     Column("trace"),
 )
+_MESSAGE_CHARACTERS = 500
 _RANKS: dict[str, int] = {str(outcome): rank for outcome, rank in GRAVITY.items()}
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -52,7 +53,9 @@ def add_to(commands: Any) -> None:
     )
     _add_options(show, default=argparse.SUPPRESS)
     show.add_argument("trace", nargs="?", default="last", help="a trace id, its beginning, or `last` (the default)")
-    show.add_argument("--messages", action="store_true", help="also print the recorded (scrubbed) messages")
+    show.add_argument(
+        "--messages", action="store_true", help="also print the beginning of the recorded (scrubbed) messages"
+    )
     show.set_defaults(run=show_trace)
 
 
@@ -204,7 +207,7 @@ def _row(trace: Trace) -> list[str | Cell]:
     name = trace.roots[0].name if trace.roots else calls[0].name
     more = len(calls) - (calls[0] is trace.roots[0])
     return [
-        trace.start.astimezone().strftime("%m-%d %H:%M:%S"),
+        _clock(trace.start),
         f"{name} +{more}" if more else name,
         next((span.feature for span in calls if span.feature), ""),
         decision_cell(trace),
@@ -213,6 +216,12 @@ def _row(trace: Trace) -> list[str | Cell]:
         output.seconds(trace.duration_s),
         trace.id[:8],
     ]
+
+
+def _clock(start: datetime) -> str:
+    """Local time; of another day, with the date."""
+    local = start.astimezone()
+    return local.strftime("%H:%M:%S" if local.date() == datetime.now().astimezone().date() else "%m-%d %H:%M")
 
 
 def decision_cell(trace: Trace) -> Cell:
@@ -226,10 +235,10 @@ def decision_cell(trace: Trace) -> Cell:
 
 
 def decision_text(decision: GuardDecision) -> str:
-    """`output secrets redacted (openai_api_key)`"""
-    found = f" ({', '.join(decision.categories)})" if decision.categories else ""
+    """`redacted openai_api_key in output (secrets)`"""
+    found = f" {', '.join(decision.categories)}" if decision.categories else ""
     shadow = "" if decision.enforced else ", not enforced"
-    return f"{decision.stage} {decision.detector} {decision.outcome}{found}{shadow}"
+    return f"{decision.outcome}{found} in {decision.stage} ({decision.detector}{shadow})"
 
 
 def gravest(decisions: Iterable[GuardDecision]) -> str | None:
@@ -265,11 +274,12 @@ def _print_tree(trace: Trace, messages: bool) -> None:
         children[span.parent_id].append(span)
     roots = trace.roots
     for root in roots:
-        _print_span(root, children, "", root is roots[-1], messages)
+        _print_span(root, None, children, "", root is roots[-1], messages)
 
 
 def _print_span(
     span: SpanRecord,
+    parent: SpanRecord | None,
     children: dict[str | None, list[SpanRecord]],
     indent: str,
     last: bool,
@@ -279,10 +289,12 @@ def _print_span(
     below = children.get(span.span_id, [])
     indent += "   " if last else "│  "
     details = indent + ("│  " if below else "   ")
+    if (asked := _who(span)) and (parent is None or asked != _who(parent)):
+        print(details + output.paint(output.clean(asked), "dim"))
     for text, colours in _details(span, messages):
         print(details + output.paint(output.clean(text), *colours))
     for child in below:
-        _print_span(child, children, indent, child is below[-1], messages)
+        _print_span(child, span, children, indent, child is below[-1], messages)
 
 
 def _title(span: SpanRecord) -> str:
@@ -299,8 +311,8 @@ def _title(span: SpanRecord) -> str:
     return "  ".join([output.paint(name, "bold"), *filter(None, parts)])
 
 
-def _details(span: SpanRecord, messages: bool) -> Iterator[tuple[str, tuple[output.Colour, ...]]]:
-    """The lines below the title of a span."""
+def _who(span: SpanRecord) -> str:
+    """Who asked, and for what."""
     prompt = f"{span.prompt_name} v{span.prompt_version}" if span.prompt_version else span.prompt_name
     who = {
         "user": span.user,
@@ -310,9 +322,11 @@ def _details(span: SpanRecord, messages: bool) -> Iterator[tuple[str, tuple[outp
         "prompt": prompt,
         "tags": ", ".join(span.tags or ()),
     }
-    known = [f"{name} {value}" for name, value in who.items() if value]
-    if known:
-        yield "  ".join(known), ("dim",)
+    return "  ".join(f"{name} {value}" for name, value in who.items() if value)
+
+
+def _details(span: SpanRecord, messages: bool) -> Iterator[tuple[str, tuple[output.Colour, ...]]]:
+    """The further lines below the title of a span."""
     if span.stream_outcome and span.stream_outcome != "completed":
         yield f"stream {span.stream_outcome}", ("yellow",)
     if span.error_type:
@@ -321,7 +335,7 @@ def _details(span: SpanRecord, messages: bool) -> Iterator[tuple[str, tuple[outp
         yield decision_text(decision), output.outcome_colour(decision.outcome)
     if messages:
         for message in [*(span.input_messages or ()), *(span.output_messages or ())]:
-            yield f"{message.get('role', '?')}: {_message_text(message)}", ()
+            yield output.shorten(f"{message.get('role', '?')}: {_message_text(message)}", _MESSAGE_CHARACTERS), ()
 
 
 def _message_text(message: dict[str, Any]) -> str:
