@@ -18,7 +18,7 @@ from hardened.errors import BlockedError
 from hardened.guards.engine import Guards
 from hardened.guards.plan import Plan, Rule
 from hardened.guards.redaction import FAILED, UNDECIDED
-from hardened.guards.stream import StreamGuard
+from hardened.guards.stream import StreamGuard, repeat
 from hardened_detectors.api import Finding
 from hardened_instrumentation.calls import SlotKind
 
@@ -91,7 +91,7 @@ def test_a_broken_detector_that_needs_the_whole_text_can_only_be_reported() -> N
     stream = stream_of(guards({Failing(): Rule("broken", "block", "closed")}))
     assert "".join([*fed(stream, TEXT), stream.finish()]) == TEXT
     (decision,) = stream.decisions
-    assert (decision.enforced, decision.failure) == (False, "ZeroDivisionError")
+    assert (decision.outcome, decision.enforced, decision.failure) == ("error", False, "ZeroDivisionError")
 
 
 def test_a_buffered_stream_is_exactly_the_check() -> None:
@@ -256,3 +256,21 @@ def test_two_rules_for_one_growing_detector() -> None:
     assert "".join([*fed(stream, TEXT), stream.finish()]) == TEXT
     (decision,) = stream.decisions
     assert (decision.action, decision.outcome, len(decision.findings)) == ("warn", "flagged", 1)
+
+
+@pytest.mark.parametrize("plan", [{}, {"stream": "buffer"}, {"stream": "observe"}, {"mode": "shadow"}, {"mode": "off"}])
+@pytest.mark.parametrize("kind", ["text", "arguments", "reasoning"])
+def test_a_text_that_comes_again_as_a_whole_is_what_was_streamed(plan: dict[str, str], kind: SlotKind) -> None:
+    late = Whole("word", "now")
+    judge = guards({growing(): "redact", late: "redact"}, **plan)
+    text = json.dumps({"said": TEXT})
+    stream = stream_of(judge, kind)
+    streamed = "".join([*fed(stream, text), stream.finish()])
+    calls = late.calls
+    assert repeat(judge, "output", text, kind=kind) == (streamed, stream.decisions)
+    assert late.calls == calls, "what is known is not judged again"
+
+
+def test_a_text_that_comes_again_is_blocked_again() -> None:
+    with pytest.raises(BlockedError):
+        repeat(guards({growing(): "block"}), "output", TEXT)

@@ -56,7 +56,7 @@ class Guards:
         gate = self.gate(stage, role)
         if gate is None:
             return Verdict(stage, "skipped", text)
-        return self._judge(text, stage, gate, self._enforces(observe))
+        return self.judge(text, stage, gate, self._enforces(observe))
 
     def check_json(self, text: str, stage: Stage, *, role: Role = "assistant", observe: bool = False) -> Verdict:
         """Judge the strings and numbers in a JSON text, decoded; a redacted text is valid JSON again.
@@ -66,7 +66,7 @@ class Guards:
         gate = self.gate(stage, role)
         if gate is None:
             return Verdict(stage, "skipped", text)
-        return self._judge(text, stage, gate, self._enforces(observe), as_json=True)
+        return self.judge(text, stage, gate, self._enforces(observe), as_json=True)
 
     @property
     def active(self) -> bool:
@@ -83,7 +83,8 @@ class Guards:
     def _enforces(self, observe: bool) -> bool:
         return self.plan.mode == "enforce" and not observe
 
-    def _judge(self, text: str, stage: Stage, gate: Gate, enforced: bool, as_json: bool = False) -> Verdict:
+    def judge(self, text: str, stage: Stage, gate: Gate, enforced: bool, as_json: bool = False) -> Verdict:
+        """The verdict of one gate, as it is known already or found now."""
         began = time.perf_counter()
         key: Hashable = (gate, enforced, as_json, self._memory.digest(text))
         known = self._memory.get(key)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from hardened.guards.engine import Guards, blocked, enforce
-from hardened.guards.gate import Gate
+from hardened.guards.gate import TIMEOUT, Gate
 from hardened.guards.redaction import FAILED, UNDECIDED, Span, placeholder, spans
 from hardened.guards.verdict import Decision, Stage, Verdict
 from hardened_detectors.api import Finding
@@ -39,6 +39,7 @@ class StreamGuard:
       everything is recorded in `finish`.
 
     Attributes:
+        stage: where the text is judged.
         released: characters given out so far, placeholders included.
         held: characters that wait now.
         max_held: the most that ever waited.
@@ -142,9 +143,8 @@ class StreamGuard:
             check = self._guards.check_json if self._as_json else self._guards.check
             return check(text, self.stage, role=self._role, observe=self._observes)
         assert self._late is not None
-        findings, failures = self._late.detect(text)
-        late = tuple(_report(decision) for decision in self._late.decide(findings, failures, enforced=False))
-        return Verdict(self.stage, "passed", text, late)
+        verdict = self._guards.judge(text, self.stage, self._late, enforced=False)
+        return replace(verdict, decisions=tuple(map(_report, verdict.decisions)))
 
     def _release(self, final: bool) -> str:
         """What is decided of the text at hand, with placeholders; the rest stays."""
@@ -175,8 +175,10 @@ class StreamGuard:
         return self._hold(limit, "".join(pieces))
 
     def _hold(self, at: int, released: str) -> str:
-        """Keep what begins at `at`, and the context before it. Returns `released`, followed by a placeholder if what
-        waits has become too long to be waited for."""
+        """Keep what begins at `at`, and the context before it.
+
+        Returns `released`, followed by a placeholder if what waits has become too long to be waited for.
+        """
         assert self._now is not None
         held = len(self._text) - at
         cut = max(0, at - self._now.look_behind)
@@ -247,4 +249,21 @@ def _report(decision: Decision) -> Decision:
     """A decision about text that is gone already: it can only be reported."""
     if decision.action == "warn":
         return replace(decision, enforced=True)
-    return decision if decision.failure else replace(decision, outcome="flagged")
+    if decision.failure:
+        return replace(decision, outcome="timeout" if decision.failure == TIMEOUT else "error")
+    return replace(decision, outcome="flagged")
+
+
+def repeat(
+    guards: Guards, stage: Stage, text: str, *, role: Role = "assistant", kind: SlotKind = "text"
+) -> tuple[str, tuple[Decision, ...]]:
+    """For a streamed text that comes again as a whole: what `StreamGuard` made of it, and the decisions.
+
+    Not `Guards.check`: on a stream some detectors can only report, and what an application has already seen must not
+    come out differently here.
+
+    Raises:
+        BlockedError: as `StreamGuard` does.
+    """
+    field = StreamGuard(guards, stage, role=role, kind=kind)
+    return field.feed(text) + field.finish(), field.decisions
