@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -49,6 +50,14 @@ def make_span(
         end_time=start + 1_000_000_000,
         instrumentation_scope=InstrumentationScope(scope, "1.0"),
     )
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the environment in which the tests run decides where spans go."""
+    for name in tuple(os.environ):
+        if name.startswith(("OTEL_", "LANGFUSE_", "HARDENED_")) and name != "HARDENED_SHARED":
+            monkeypatch.delenv(name)
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -183,10 +182,8 @@ def test_an_unused_exporter_is_never_made() -> None:
     assert Delivery("test", LazyExporter(make)).close(LONG)
 
 
-def test_spans_are_exported_soon_without_a_flush(recorder: Recorder) -> None:
+def test_spans_are_exported_without_a_flush(recorder: Recorder) -> None:
     delivery = Delivery("test", recorder)
-    begin = time.monotonic()
     delivery.on_end(make_span("a"))
     assert recorder.entered.wait(LONG)
-    assert time.monotonic() - begin < 4  # OpenTelemetry's own default is 5 seconds
     delivery.close(LONG)
