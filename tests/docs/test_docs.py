@@ -19,6 +19,7 @@ from hardened import cli
 from hardened.policy.load import load
 from hardened.testing import FakeProvider
 
+README = documents.REPOSITORY / "README.md"
 WITH_PYTHON = [document for document in documents.DOCUMENTS if documents.script(document).strip()]
 POLICIES = [
     pytest.param(block.text, id=f"{documents.name(document)}:{block.line}")
@@ -54,7 +55,7 @@ def exported_spans(directory: Path) -> list[str]:
     """The names of all spans in the trace files that a script left behind."""
     return [
         span["name"]
-        for file in sorted((directory / ".hardened/traces").glob("*"))
+        for file in sorted((directory / ".hardened/traces").glob("*.jsonl"))
         for line in file.read_text().splitlines()
         for resource in json.loads(line)["resourceSpans"]
         for scope in resource["scopeSpans"]
@@ -62,23 +63,28 @@ def exported_spans(directory: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("document", WITH_PYTHON, ids=documents.name)
-def test_examples_run(document: Path, provider: FakeProvider, tmp_path: Path) -> None:
-    script = tmp_path / (document.stem + ".py")
+def run_examples(document: Path, directory: Path, provider: FakeProvider) -> str:
+    """Run all Python blocks of a document, in order, as one script. Returns what it printed."""
+    script = directory / (document.stem + ".py")
     script.write_text(documents.script(document), encoding="utf-8")
-    done = run([str(script)], tmp_path, provider.env())
+    done = run([str(script)], directory, provider.env())
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def test_the_first_examples_leave_a_trace_of_each_call(provider: FakeProvider, tmp_path: Path) -> None:
-    script = tmp_path / "readme.py"
-    script.write_text(documents.script(documents.REPOSITORY / "README.md"), encoding="utf-8")
-    done = run([str(script)], tmp_path, provider.env())
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("document", [page for page in WITH_PYTHON if page != README], ids=documents.name)
+def test_examples_run(document: Path, provider: FakeProvider, tmp_path: Path) -> None:
+    run_examples(document, tmp_path, provider)
+
+
+def test_the_first_examples_do_what_they_say(provider: FakeProvider, tmp_path: Path) -> None:
+    printed = run_examples(README, tmp_path, provider)
+    assert "You said: Where is order 4711?" in printed
+    assert "input secrets url_password" in printed
     calls = [name for name in exported_spans(tmp_path) if name.startswith("chat ")]
     assert any(name.startswith("chat gpt-") for name in calls)
     assert any(name.startswith("chat claude-") for name in calls)
-    assert len(calls) == len(provider.requests)
+    assert len(calls) == len(provider.requests) + 1  # one was refused before it was sent
 
 
 @pytest.mark.parametrize("text", POLICIES)

@@ -26,7 +26,12 @@ CREDENTIALS = re.compile(
     re.VERBOSE,
 )
 INDEXES = re.compile(r"https?://\S+/simple\b|(?<!emit-)(?:index-url|find-links)\b|(?:INDEX_URL|FIND_LINKS)\b")
-MACHINE = re.compile(r"(?<![\w.])/(?:work|root|Users|home|opt)/\w+")
+MACHINE = re.compile(r"(?<![\w.])/(?:work|root|Users|opt|home/(?!me\b|user\b))/?\w+")
+
+
+def is_stand_in(found: str) -> bool:
+    """Whether a text of a credential's form obviously is none: `sk-your-key-goes-here`, `ghp_xxxxxxxx`."""
+    return "your" in found or len(set(found)) < 10
 
 
 def tracked_files() -> list[Path]:
@@ -52,6 +57,7 @@ def test_no_tracked_file_holds(pattern: re.Pattern[str], what: str) -> None:
         for path in files
         for text in [path.read_text(encoding="utf-8", errors="replace")]
         for match in pattern.finditer(text)
+        if pattern is not CREDENTIALS or not is_stand_in(match[0])
     ]
     assert not offenders, f"{what} in {', '.join(offenders)}"
 
@@ -68,4 +74,5 @@ def test_no_tracked_file_holds(pattern: re.Pattern[str], what: str) -> None:
     ],
 )
 def test_the_scan_would_see_it(pattern: re.Pattern[str], text: str) -> None:
-    assert pattern.search(text)
+    found = pattern.search(text)
+    assert found and (pattern is not CREDENTIALS or not is_stand_in(found[0]))
