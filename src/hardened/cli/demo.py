@@ -21,6 +21,7 @@ from hardened.cli.output import Cell, Column
 from hardened.cli.traces import cost, decision_text, gravity, tokens
 from hardened.errors import HardenedError
 
+_STDERR = 2  # the file descriptor, whatever sys.stderr has become
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 _COLUMNS = (
     Column("what", least=12),
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         done = subprocess.run(  # noqa: S603 - our own example, no shell
             [sys.executable, str(application)],
             env=environment,
-            stdout=sys.stderr if options.json else None,
+            stdout=_STDERR if options.json else None,
             check=False,
         )
     if done.returncode:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from hardened.cli import output
 from hardened.cli.output import Colour
 from hardened.errors import PolicyError
-from hardened.policy.schema import Policy, reveal
+from hardened.policy.schema import Policy
 from hardened.version import __version__
 
 State = Literal["ok", "off", "warning", "problem"]
@@ -35,6 +35,7 @@ _MARKS: dict[State, tuple[str, tuple[Colour, ...]]] = {
     "warning": ("warn", ("yellow",)),
     "problem": ("FAIL", ("red", "bold")),
 }
+_LANGFUSE_KEYS = ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
 _CONNECT_TIMEOUT = 2.0  # seconds
 _LITTLE_SPACE = 256 * 1024 * 1024  # bytes: four trace files of the default size
 
@@ -173,18 +174,19 @@ def _otlp(policy: Policy) -> Iterator[Finding]:
 
 
 def _langfuse(policy: Policy) -> Iterator[Finding]:
-    settings = policy.telemetry.langfuse
-    public = reveal(settings.public_key) or os.environ.get("LANGFUSE_PUBLIC_KEY")
-    secret = reveal(settings.secret_key) or os.environ.get("LANGFUSE_SECRET_KEY")
-    if settings.enabled is False or (settings.enabled == "auto" and not (public or secret)):
-        yield Finding("traces", "langfuse", "off", "not configured (LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY)")
-    elif not (public and secret):
-        missing = "LANGFUSE_SECRET_KEY" if public else "LANGFUSE_PUBLIC_KEY"
-        yield Finding("traces", "langfuse", "problem", "one of its two keys is missing", f"set {missing}")
+    from hardened.telemetry.langfuse_export import langfuse_settings
+
+    settings = langfuse_settings(policy)
+    enabled = policy.telemetry.langfuse.enabled
+    if settings is not None:
+        yield _reachable("langfuse", settings.host)
+    elif enabled is False:
+        yield Finding("traces", "langfuse", "off", "switched off by the policy")
+    elif enabled == "auto" and not any(os.environ.get(key) for key in _LANGFUSE_KEYS):
+        yield Finding("traces", "langfuse", "off", f"not configured ({', '.join(_LANGFUSE_KEYS)})")
     else:
-        variables = (os.environ.get(name) for name in ("LANGFUSE_BASE_URL", "LANGFUSE_HOST"))
-        host = settings.host or next(filter(None, variables), "https://cloud.langfuse.com")
-        yield _reachable("langfuse", host)
+        advice = f"set both {' and '.join(_LANGFUSE_KEYS)}; its address must be https or loopback"
+        yield Finding("traces", "langfuse", "problem", "configured, but not so that it can be used", advice)
 
 
 def _reachable(name: str, address: str) -> Finding:
