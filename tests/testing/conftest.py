@@ -8,7 +8,22 @@ import anthropic
 import openai
 import pytest
 
+import hardened
+import hardened_instrumentation
 from hardened.testing import FakeProvider
+
+
+@pytest.fixture(autouse=True)
+def without_hardened() -> Iterator[None]:
+    """The fake must be faithful by itself, whatever other tests of this run have put in place."""
+    if not hardened_instrumentation.instrumented():
+        yield
+        return
+    hardened.uninstrument()
+    try:
+        yield
+    finally:
+        hardened.instrument()
 
 
 @pytest.fixture

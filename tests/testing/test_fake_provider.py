@@ -89,6 +89,9 @@ def test_port_taken(provider: FakeProvider) -> None:
 
 
 def test_env_points_a_subprocess_here(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    assert provider.env()["NO_PROXY"] == "example.com,127.0.0.1"
     for name, value in provider.env().items():
         monkeypatch.setenv(name, value)
     assert ask(openai.OpenAI()) == "You said: Hello"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -86,8 +87,14 @@ class FakeProvider:
         return self.url
 
     def env(self) -> dict[str, str]:
-        """Environment variables that point the SDKs of a subprocess to this provider, with made-up credentials."""
+        """Environment variables that point the SDKs of a subprocess to this provider, with made-up credentials.
+
+        They also keep the requests away from a proxy that the environment names.
+        """
+        direct = ",".join(filter(None, (os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), self._host)))
         return {
+            "NO_PROXY": direct,
+            "no_proxy": direct,
             "OPENAI_BASE_URL": self.openai_base_url,
             "OPENAI_API_KEY": "fake-key-for-tests",
             "ANTHROPIC_BASE_URL": self.anthropic_base_url,
