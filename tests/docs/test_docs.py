@@ -17,6 +17,7 @@ import pytest
 
 from hardened import cli
 from hardened.policy.load import load
+from hardened.telemetry import semconv
 from hardened.testing import FakeProvider
 
 README = documents.REPOSITORY / "README.md"
@@ -92,6 +93,15 @@ def test_policies_load(text: str, tmp_path: Path) -> None:
     file = tmp_path / "hardened.yaml"
     file.write_text(text, encoding="utf-8")
     load(file, env={})
+
+
+@pytest.mark.parametrize("document", documents.DOCUMENTS, ids=documents.name)
+def test_names_of_telemetry_are_those_in_use(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    said = set(re.findall(r"`((?:gen_ai|hardened\.(?:cost|guard|stream|usage|content))\.[a-z_.]*[a-z])`", text))
+    known = {value for value in vars(semconv).values() if isinstance(value, str)}
+    instruments = {value.name for value in vars(semconv).values() if isinstance(value, semconv.Instrument)}
+    assert said <= known | instruments
 
 
 @pytest.mark.parametrize("command", COMMANDS)
