@@ -12,6 +12,7 @@ from demo_run import Demo
 
 from hardened.cli import demo as demo_module
 from hardened.cli.demo_answers import made_up_key
+from hardened.testing import FakeProvider
 
 Run = Callable[..., tuple[int, str, str]]
 DESTINATION = Path(".hardened/traces")
@@ -20,6 +21,17 @@ DESTINATION = Path(".hardened/traces")
 def replace_example(monkeypatch: pytest.MonkeyPatch, application: Path) -> None:
     policy = demo_module.example("hardened.yaml")
     monkeypatch.setattr(demo_module, "example", {"support_bot.py": application, "hardened.yaml": policy}.__getitem__)
+
+
+@pytest.fixture
+def small_application(tmp_path: Path) -> Path:
+    application = tmp_path / "app.py"
+    application.write_text(
+        "import hardened.auto, openai\n"
+        "answer = openai.OpenAI().responses.create(model='gpt-4o-mini', input='How to return a lamp?')\n"
+        "print(answer.output_text)\n"
+    )
+    return application
 
 
 def test_every_scene_is_one_call_or_two(demo: Demo) -> None:
@@ -86,20 +98,42 @@ def test_it_ends_with_a_table_and_the_way_on(demo: Demo) -> None:
     assert len(table[3 : table.index("", 3)]) == len(demo.calls)
     assert "The provider received: Please change my address: [EMAIL]. I paid with [CREDIT_CARD]." in demo.printed
     assert str(demo.directory / DESTINATION) in demo.printed
-    assert "hardened traces show " in demo.printed
+    assert "python -m hardened traces show " in demo.printed, "as the demo itself was called"
 
 
-def test_json(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    application = tmp_path / "app.py"
-    application.write_text(
-        "import hardened.auto, openai\n"
-        "answer = openai.OpenAI().responses.create(model='gpt-4o-mini', input='How to return a lamp?')\n"
-        "print(answer.output_text)\n"
-    )
-    replace_example(monkeypatch, application)
+def test_json(run: Run, monkeypatch: pytest.MonkeyPatch, small_application: Path) -> None:
+    replace_example(monkeypatch, small_application)
     code, printed, _ = run("demo", "--json")
     (call,) = json.loads(printed)
     assert (code, call["name"], call["status"]) == (0, "chat gpt-4o-mini", "unset")
+
+
+def test_the_command_is_named_so_that_it_can_be_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "venv/bin/hardened"
+    script.parent.mkdir(parents=True)
+    script.write_text("")
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.argv", [str(script)])
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert demo_module._command() == "hardened"
+    monkeypatch.setenv("PATH", "")
+    assert demo_module._command() == "venv/bin/hardened"
+    monkeypatch.chdir("/")
+    monkeypatch.setattr("sys.argv", ["venv/bin/hardened"])
+    assert demo_module._command() == "venv/bin/hardened"
+
+
+def test_live_goes_where_the_environment_says(
+    run: Run, monkeypatch: pytest.MonkeyPatch, small_application: Path
+) -> None:
+    replace_example(monkeypatch, small_application)
+    with FakeProvider() as real:
+        for name, value in real.env().items():
+            monkeypatch.setenv(name, value)
+        code, printed, _ = run("demo", "--live")
+        assert (code, len(real.requests)) == (0, 1)
+    assert "against the real services" in printed
+    assert "1 calls, $" in printed
 
 
 def test_live_needs_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator
@@ -133,11 +134,22 @@ def _print_result(calls: list[SpanRecord], received: list[str], traces: Path) ->
     shown = f"--path {traces}" if traces != Path(".hardened/traces").absolute() else ""
     print(f"\nThe traces lie in {output.clean(str(traces))} (OTLP/JSON lines). To look at them:\n")
     for command, why in (
-        (f"hardened traces {shown}", "the last calls as a table"),
-        (f"hardened traces show {shown}", "the newest as a tree"),
+        (f"{_command()} traces {shown}", "the last calls as a table"),
+        (f"{_command()} traces show {shown}", "the newest as a tree"),
         ("hardened.load_traces()", "as a pandas table; notebooks/analyse_traces.ipynb plots it"),
     ):
         print(f"  {command.strip():28}  {why}")
+
+
+def _command() -> str:
+    """How the user reaches this command: by its name if that is on the path, else as it was called now."""
+    called = Path(sys.argv[0])
+    if called.name != "hardened":
+        return "python -m hardened"
+    found = shutil.which("hardened")
+    if found and Path(found).samefile(called):
+        return "hardened"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
 def _row(call: SpanRecord) -> list[str | Cell]:

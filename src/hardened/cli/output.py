@@ -57,8 +57,8 @@ def outcome_colour(outcome: str | None) -> tuple[Colour, ...]:
 
 
 def terminal_width() -> int:
-    """Columns of the terminal; 100 where there is none, as in a pipe."""
-    return max(40, shutil.get_terminal_size((100, 24)).columns)
+    """Columns of the terminal; where there is none, as in a pipe, so many that nothing is cut."""
+    return max(40, shutil.get_terminal_size((1000, 24)).columns)
 
 
 def print_json(value: Any) -> None:
