@@ -45,10 +45,10 @@ class IncrementalDetector(Detector, Protocol):
 
     The stream guard relies on two promises (tested by properties over random cuts):
 
-    * What stands before the open position is decided. Let `i = open_from(text, s)`. Then for every continuation `w`, the
-      findings of `detect(text + w)` that start in `[s, i)` are those of `detect(text)` that start there.
-    * A decision looks back at most `look_behind` characters: for every `k`, the findings of `detect(text[k:])` that start
-      at least `look_behind` characters in are those of `detect(text)` that start there, shifted by `k`.
+    * What stands before the open position is decided. Let `i = open_from(text, s)`. Then for every continuation `w`,
+      the findings of `detect(text + w)` that start in `[s, i)` are those of `detect(text)` that start there.
+    * A decision looks back at most `look_behind` characters: for every `k`, the findings of `detect(text[k:])` that
+      start at least `look_behind` characters in are those of `detect(text)` that start there, shifted by `k`.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Check digits of identifiers. Each function takes the text as matched, separators included, and says whether it is valid.
+"""Check digits of identifiers: each function takes the text as matched, separators included, and says if it is valid.
 
 Algorithms: Luhn is ISO/IEC 7812-1 annex B, mod 97 is ISO 7064 as in ISO 13616 (IBAN), Verhoeff is the dihedral-group
 scheme of his 1969 thesis. The national ones follow the issuing authorities' published descriptions, named at each
@@ -45,8 +45,8 @@ IBAN_LENGTHS = {
     for length, countries in {
         15: "NO", 16: "BE", 18: "DK FI FO GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU XK", 21: "CH CR HR LI LV",
         22: "BG BH DE GB GE IE ME RS VA", 23: "AE GI IL IQ TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST",
-        26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV", 29: "BR EG PS QA UA", 30: "JO KW MU",
-        31: "MT SC", 32: "LC", 33: "RU",
+        26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV", 29: "BR EG PS QA UA",
+        30: "JO KW MU", 31: "MT SC", 32: "LC", 33: "RU",
     }.items()
     for country in countries.split()
 }  # fmt: skip
@@ -91,7 +91,7 @@ def credit_card(value: str) -> bool:
 
 
 def us_ssn(value: str) -> bool:
-    """Area, group and serial that the Social Security Administration can assign, and not the advertised sample numbers."""
+    """Area, group and serial that the Social Security Administration can assign; no advertised number."""
     d = re.sub(r"\D", "", value)
     if d[0] == "9" or d[:3] in ("000", "666") or d[3:5] == "00" or d[5:] == "0000":
         return False
@@ -131,7 +131,7 @@ def nl_bsn(value: str) -> bool:
 
 
 def de_tax_id(value: str) -> bool:
-    """ISO 7064 mod 11,10; does not begin with 0 and one digit of the first ten repeats (Bundeszentralamt fuer Steuern)."""
+    """ISO 7064 mod 11,10; does not begin with 0, one digit of ten repeats (Bundeszentralamt für Steuern)."""
     d = digits(value)
     product = 10
     for digit in d[:10]:
@@ -163,7 +163,8 @@ def es_nie(value: str) -> bool:
 _CF_ODD = dict(
     zip(
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23],
+        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21,
+         1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23],
         strict=True,
     )
 )  # fmt: skip

@@ -57,14 +57,14 @@ class Entry:
     lead: str = ""
     lead_longest: int = 0
     literals: tuple[str, ...] = ()
-    """If given, each match (lead included) begins with one of them; else `gate` says what occurs in a text with a match."""
+    """If given, each match (lead included) begins with one of them; else `gate` occurs in each text with a match."""
     gate: str = ""
     digits: tuple[int, int] | None = None
-    """For numbers: the least and the most digits. The body consists of digits and at most two of ` .()/-` between them."""
+    """For numbers: the least and the most digits. The body is digits with at most two of ` .()/-` between them."""
     ignore_case: bool = False
     spaced: bool = False
     spans: str = r"\d"
-    """For spaced entries: found in each proper prefix of a match that contains white space. Keeps prose cheap in streams."""
+    """For spaced entries: found in each beginning of a match that has white space. Keeps prose cheap in streams."""
     check: Callable[[str], bool] | None = None
     context: Context | None = None
     unless: Context | None = None
@@ -80,6 +80,11 @@ class Entry:
         """The whole pattern; the group `value` is the finding."""
         flags = re.ASCII | re.IGNORECASE if self.ignore_case else re.ASCII
         return re.compile(f"{self.before}{self.lead}(?P<value>{self.body}){self.after}", flags)
+
+    @property
+    def expression(self) -> str:
+        """The pattern without groups, as part of a larger one."""
+        return f"{self.before}{self.lead}(?:{self.body}){self.after}"
 
     @property
     def look_behind(self) -> int:

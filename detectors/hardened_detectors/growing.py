@@ -2,9 +2,9 @@
 
 Three kinds of match can be open at the end of a text, each with its own cheap and safe answer:
 
-* A match without white space lies in the trailing run of printable ASCII characters. The whole run is open (in prose: the
-  word that is being written).
-* A short match with white space in it (card, phone, IBAN, date) is open where the rest of the text is the beginning of one.
+* A match without white space lies in the trailing run of printable ASCII characters. The whole run is open (in prose:
+  the word that is being written).
+* A short match with white space in it (card, phone, IBAN, date) is open where the rest of the text begins one.
 * A block (a PEM key) is open from its header.
 
 The first answer holds more than it must, never less. The other two are exact, with the partial matching of the `regex`

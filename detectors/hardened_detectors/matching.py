@@ -30,49 +30,63 @@ class Matcher:
 
     def __init__(self, detector: str, entries: Sequence[Entry], *, use_re2: bool = True) -> None:
         self._detector = detector
-        self._numbers = [entry for entry in entries if entry.digits]
-        self._others = [entry for entry in entries if not entry.digits]
-        self._gate = Gate([*map(_signal, self._others), _NUMBER_SIGNAL], use_re2=use_re2)
+        self._shapes = [entry for entry in entries if not entry.digits]
+        self._bare = [entry for entry in entries if entry.digits and not entry.context]
+        self._named = [entry for entry in entries if entry.digits and entry.context]
+        # One expression for all numbers that need no context, because most numbers are none of them.
+        self._any_bare = re.compile("|".join(entry.expression for entry in self._bare) or "(?!)", re.ASCII)
+        signals = [*map(_signal, self._shapes), _NUMBER_SIGNAL, *map(_context_signal, self._named)]
+        self._gate = Gate(signals, use_re2=use_re2)
 
     def detect(self, text: str) -> list[Finding]:
         """What is in `text`, ordered by position."""
+        found: set[Finding] = set()
         if len(text) <= 2 * _PIECE:
-            found = set(self._find(text, self._gate.hits(text), 0, len(text)))
+            self._add(found, text, self._gate.hits(text), 0, len(text))
         else:
-            found: set[Finding] = set()
             for low in range(0, len(text), _PIECE):
                 high = min(low + _PIECE, len(text))
                 seen = text[max(0, low - SIGNAL_BEFORE) : high + SIGNAL_AFTER]
-                found.update(self._find(text, self._gate.hits(seen), low, high))
-        return sorted(found, key=lambda f: (f.start, f.end, f.category))
+                self._add(found, text, self._gate.hits(seen), low, high)
+        return sorted(found, key=lambda f: (f.start, f.end, f.category)) if found else []
 
-    def _find(self, text: str, hits: Sequence[int], low: int, high: int) -> Iterator[Finding]:
-        """The findings of the entries in `hits` whose patterns begin to match in `[low, high)`."""
+    def _add(self, found: set[Finding], text: str, hits: Sequence[int], low: int, high: int) -> None:
+        """Adds the findings whose patterns begin to match in `[low, high)`; `hits` says which signals are near."""
+        number = len(self._shapes)
         for index in hits:
-            if index == len(self._others):
-                yield from self._find_numbers(text, low, high)
-            else:
-                entry = self._others[index]
+            if index < number:
+                entry = self._shapes[index]
                 spans = _find_literals(entry, text, low, high) if entry.literals else search(entry, text, low, high)
-                for start, end in spans:
-                    yield Finding(self._detector, entry.category, start, end, entry.score)
+                found.update(self._finding(entry, span) for span in spans)
+            elif index == number:
+                named = [self._named[i - number - 1] for i in hits if i > number]
+                found.update(self._find_numbers(text, named, low, high))
 
-    def _find_numbers(self, text: str, low: int, high: int) -> Iterator[Finding]:
+    def _find_numbers(self, text: str, named: Sequence[Entry], low: int, high: int) -> Iterator[Finding]:
         """Number entries, tried only where a number with enough digits begins."""
         for run in _NUMBER_RUN.finditer(text, max(0, low - SIGNAL_BEFORE), high + SIGNAL_AFTER):
             digits = [match.start() for match in _DIGIT.finditer(text, run.start(), run.end())]
             # An opening parenthesis or a plus sign may stand before the first digit of the run.
             for number in _NUMBER_START.finditer(text, max(low, run.start() - 2), min(high + 2, run.end())):
                 left = len(digits) - bisect_left(digits, number.start())
-                for entry in self._numbers:
-                    if entry.digits and entry.digits[0] <= left:
-                        for at in range(number.start(), min(high, number.end())):
-                            if span := _match(entry, text, at):
-                                yield Finding(self._detector, entry.category, *span, entry.score)
+                for at in range(number.start(), min(high, number.end())):
+                    bare = self._bare if self._any_bare.match(text, at) else ()
+                    for entry in (*bare, *named):
+                        if entry.digits and entry.digits[0] <= left and (span := _match(entry, text, at)):
+                            yield self._finding(entry, span)
+
+    def _finding(self, entry: Entry, span: Span) -> Finding:
+        return Finding(self._detector, entry.category, *span, entry.score)
 
 
 def _signal(entry: Entry) -> Signal:
     return Signal(literals=entry.literals, pattern=entry.gate, ignore_case=entry.ignore_case)
+
+
+def _context_signal(entry: Entry) -> Signal:
+    assert entry.context is not None
+    # The first part of each word: how parts are joined is for the exact pattern to judge.
+    return Signal(literals=tuple({word.split()[0].lower() for word in entry.context.words}), ignore_case=True)
 
 
 def _lower(text: str) -> str:

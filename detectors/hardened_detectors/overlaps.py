@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -16,13 +17,26 @@ def resolve(findings: Iterable[Finding]) -> list[Finding]:
     own, so nothing that was found becomes uncovered. The result in one place depends only on findings that are
     connected to that place by overlaps.
     """
-    kept: list[Finding] = []
+    kept: list[Finding] = []  # disjoint, ordered by position
     for finding in sorted(set(findings), key=rank):
-        pieces = [(finding.start, finding.end)]
-        for winner in kept:
-            pieces = [rest for piece in pieces for rest in _outside(piece, winner)]
-        kept.extend(replace(finding, start=start, end=end) for start, end in pieces)
-    return sorted(kept, key=lambda f: f.start)
+        first = bisect_right(kept, finding.start, key=_end)
+        last = bisect_left(kept, finding.end, key=_start)
+        # The gaps that the winners in between leave of it: itself, if there are none.
+        winners = kept[first:last]
+        edges = [finding.start, *(edge for winner in winners for edge in (winner.start, winner.end)), finding.end]
+        gaps = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
+        kept[first:last] = sorted(
+            [*winners, *(replace(finding, start=start, end=end) for start, end in gaps)], key=_start
+        )
+    return kept
+
+
+def _start(finding: Finding) -> int:
+    return finding.start
+
+
+def _end(finding: Finding) -> int:
+    return finding.end
 
 
 def rank(finding: Finding) -> tuple[bool, float, int, int, str, str]:
@@ -35,10 +49,3 @@ def rank(finding: Finding) -> tuple[bool, float, int, int, str, str]:
         finding.category,
         finding.detector,
     )
-
-
-def _outside(piece: tuple[int, int], winner: Finding) -> list[tuple[int, int]]:
-    start, end = piece
-    if end <= winner.start or winner.end <= start:
-        return [piece]
-    return [rest for rest in ((start, winner.start), (winner.end, end)) if rest[0] < rest[1]]

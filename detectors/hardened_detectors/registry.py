@@ -38,7 +38,7 @@ def create(name: str, *, stage: str = "input", **options: Any) -> Detector:
 
 
 def register(name: str, factory: Factory) -> None:
-    """Makes `create(name)` call `factory`. Replaces an earlier registration of that name; built-in names are refused."""
+    """Makes `create(name)` call `factory`, in place of an earlier one. Raises `ValueError` for a built-in name."""
     if name in _BUILT_IN:
         raise ValueError(f"the name {name!r} belongs to a built-in detector")
     _registered[name] = factory

@@ -11,6 +11,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from .api import Finding
@@ -20,81 +21,13 @@ _BUCKETS = 1 << 18
 _LONGEST = 20_000
 """Characters that are read; a topic shows long before."""
 
-# Words that say nothing about a topic (function words of the languages in which examples are most often written).
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "can",
-        "do",
-        "for",
-        "from",
-        "has",
-        "have",
-        "how",
-        "i",
-        "if",
-        "in",
-        "is",
-        "it",
-        "me",
-        "my",
-        "of",
-        "on",
-        "or",
-        "our",
-        "that",
-        "the",
-        "this",
-        "to",
-        "was",
-        "we",
-        "what",
-        "when",
-        "which",
-        "who",
-        "will",
-        "with",
-        "you",
-        "your",
-        "der",
-        "die",
-        "das",
-        "und",
-        "ist",
-        "ein",
-        "eine",
-        "zu",
-        "den",
-        "mit",
-        "für",
-        "auf",
-        "le",
-        "la",
-        "les",
-        "de",
-        "des",
-        "et",
-        "un",
-        "une",
-        "pour",
-        "que",
-        "el",
-        "los",
-        "en",
-        "y",
-        "es",
-        "por",
-        "con",
-    ]
-)
+# Words that say nothing about a topic: function words of the languages in which examples are most often written.
+_FUNCTION_WORDS = """
+a an and are as at be but by can do for from has have how i if in is it me my of on or our that the this to was we what
+when which who will with you your
+der die das und ist ein eine zu den mit für auf le la les de des et un une pour que el los en y es por con
+"""
+_STOP = frozenset(_FUNCTION_WORDS.split())
 
 Vector = Mapping[int, float]
 
@@ -102,7 +35,7 @@ Vector = Mapping[int, float]
 def _vector(text: str) -> Vector:
     """Words and pairs of neighbouring words, hashed, weighted by 1 + log count, of length one."""
     words = [word for word in _WORD.findall(text[:_LONGEST].lower()) if word not in _STOP]
-    grams = [*words, *(f"{first} {second}" for first, second in zip(words, words[1:], strict=False))]
+    grams = [*words, *(f"{first} {second}" for first, second in pairwise(words))]
     counts = Counter(zlib.crc32(gram.encode()) % _BUCKETS for gram in grams)
     weights = {bucket: 1 + math.log(count) for bucket, count in counts.items()}
     norm = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
@@ -135,7 +68,7 @@ class _Topic:
 
 
 class TopicDetector:
-    """Finds denied topics, and texts outside of the allowed ones (category `topic:off_list`); a finding is the whole text."""
+    """Finds denied topics, and texts outside of the allowed ones (`topic:off_list`); a finding is the whole text."""
 
     name = "topic"
 

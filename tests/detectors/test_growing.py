@@ -1,23 +1,26 @@
-"""The two promises of `IncrementalDetector`: what is released is decided, and a decision looks back a bounded distance."""
+"""The two promises of `IncrementalDetector`: what is released is decided; decisions look back a bounded distance."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from hardened_detectors import pii, secrets
 from hardened_detectors.api import Finding, IncrementalDetector
 from hardened_detectors.entry_detector import EntryDetector
 from hardened_detectors.examples import expand, expected
 from hardened_detectors.registry import create
 from hardened_detectors.scanner import Scanner
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 DETECTORS = {"pii": pii.create(), "secrets": secrets.create()}
 VALUES = [expected(example)[0] for entry in (*pii.ENTRIES, *secrets.ENTRIES) for example in entry.examples]
 PROSE = (
     "The plan, in short: first read (all of) the notes; then, at 10:30 on 2024-03-01, call a meeting - not before!\n"
-    "May 3 is a holiday. Version 1.2.3 costs $4,999.00, order #12345678 shipped 12 March 1990 or so. IT 12 is the US 34 code: AB 12 34.\n"
-    "Überall wird geprüft, 名前は example です。See https://example.com/a/b?c=d#e, `foo(bar=1)[2]`, -----BEGIN of the end, password reset.\n"
+    "May 3 is a holiday. Version 1.2.3 costs $4,999.00, order #12345678 shipped 12 March 1990 or so. "
+    "IT 12 is the US 34 code: AB 12 34.\n"
+    "Überall wird geprüft, 名前は example です。"
+    "See https://example.com/a/b?c=d#e, `foo(bar=1)[2]`, -----BEGIN of the end, password reset.\n"
 )
 
 
@@ -37,7 +40,10 @@ def check_every_cut(detector: EntryDetector, text: str, step: int = 1) -> None:
         beginning = text[:cut]
         open_at = detector.open_from(beginning, start)
         assert start <= open_at <= cut
-        assert starting_in(detector.detect(beginning), start, open_at) == starting_in(whole, start, open_at), (cut, open_at)
+        assert starting_in(detector.detect(beginning), start, open_at) == starting_in(whole, start, open_at), (
+            cut,
+            open_at,
+        )
         assert starting_in(detector.detect(beginning), 0, open_at) == starting_in(whole, 0, open_at), (cut, open_at)
         start = open_at
 
@@ -47,13 +53,21 @@ def check_look_behind(detector: EntryDetector, text: str, step: int = 1) -> None
     whole = detector.detect(text)
     for cut in range(0, len(text) + 1, step):
         first = cut + detector.look_behind
-        assert starting_in(detector.detect(text[cut:]), first, len(text), cut) == starting_in(whole, first, len(text)), cut
+        assert starting_in(detector.detect(text[cut:]), first, len(text), cut) == starting_in(
+            whole, first, len(text)
+        ), cut
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 @pytest.mark.parametrize("value", [value for value in VALUES if len(value) < 400], ids=lambda v: None)
 def test_each_example_cut_everywhere(name: str, value: str) -> None:
-    for text in (value, f"Hi, {value} and 12 more", f"password is {value}{value}", f"word{value}word", f"3 {value}\n{value}, x"):
+    for text in (
+        value,
+        f"Hi, {value} and 12 more",
+        f"password is {value}{value}",
+        f"word{value}word",
+        f"3 {value}\n{value}, x",
+    ):
         check_every_cut(DETECTORS[name], text)
 
 
@@ -81,7 +95,9 @@ def test_prose_cut_everywhere(name: str) -> None:
     "template",
     [
         "token eyJhbGciOiJIUzI1NiJ9.{url:3000}.{url:43} done",
-        "-----BEGIN {-}RSA PRIVATE KEY-----\n" + "{b64:64}\n" * 30 + "{b64:20}==\n-----END RSA PRIVATE KEY-----\nthanks",
+        "-----BEGIN {-}RSA PRIVATE KEY-----\n"
+        + "{b64:64}\n" * 30
+        + "{b64:20}==\n-----END RSA PRIVATE KEY-----\nthanks",
         "-----BEGIN {-}PRIVATE KEY-----\n" + "{b64:64}\n" * 10 + "and then prose goes on",
         "-----BEGIN {-}PRIVATE KEY-----" * 20,
         "-----BEGIN {-}PRIVATE KEY-----\n" + "a b c d e f " * 800,
@@ -105,7 +121,28 @@ def test_a_long_open_value_is_held_from_its_start() -> None:
 PIECES = st.one_of(
     st.sampled_from(VALUES),
     st.sampled_from(VALUES).flatmap(lambda value: st.integers(0, len(value)).map(lambda n: value[:n])),
-    st.sampled_from(["password", "token: ", "bearer ", "ssn ", "born on ", "call ", "://", "12 ", "-", "+1 ", "@", ".", "AB ", "May ", "\n", "  ", "é", "12/27"]),
+    st.sampled_from(
+        [
+            "password",
+            "token: ",
+            "bearer ",
+            "ssn ",
+            "born on ",
+            "call ",
+            "://",
+            "12 ",
+            "-",
+            "+1 ",
+            "@",
+            ".",
+            "AB ",
+            "May ",
+            "\n",
+            "  ",
+            "é",
+            "12/27",
+        ]
+    ),
     st.text(alphabet="aB1 .-@:/+()\n=é", max_size=12),
 )
 
@@ -138,7 +175,7 @@ def test_the_scanner_keeps_the_promise_for_full_width_text() -> None:
 
 def test_prose_is_hardly_held() -> None:
     scanner = Scanner([create("pii"), create("secrets")])
-    text = "The committee reviewed the proposal in detail and agreed that further analysis would be needed before it decides. " * 8
+    text = "The committee agreed that further analysis would be needed before it decides. " * 10
     held = [cut - scanner.open_from(text[:cut], 0) for cut in range(4, len(text), 4)]
     assert sum(held) / len(held) <= 4
 

@@ -116,7 +116,7 @@ ENTRIES = (
             "version 1.2.3.4.5",
             "Bump to version 4.7.14.17",
             "127.0.0.1",
-            "0.0.0.0",
+            "0.0.0.0",  # noqa: S104 - an example, nothing binds to it
             "255.255.255.0",
             "pkg==1.2.3.4",
             "v1.2.3.4",
@@ -128,7 +128,7 @@ ENTRIES = (
         before=r"(?<![\w:.])",
         body=r"(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?",
         after=r"(?![A-Za-z0-9_:]|\.\d)",
-        longest=39,
+        longest=70,
         gate=r"[0-9A-Fa-f]::[0-9A-Fa-f]|::[0-9A-Fa-f]+:|[0-9A-Fa-f]:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]+:[0-9A-Fa-f]|[0-9A-Fa-f]::|::[0-9A-Fa-f]",
         check=lambda value: len(value) >= 6 and any(c.isdigit() for c in value) and checks.ip_v6(value),
         score=0.85,

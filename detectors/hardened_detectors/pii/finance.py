@@ -28,7 +28,7 @@ ENTRIES = (
     Entry(
         category="credit_card",
         before=BEFORE,
-        body=r"\d{16}|\d{14,15}|\d{4}(?P<g1>[ -])\d{4}(?P=g1)\d{4}(?P=g1)\d{4}|\d{4}(?P<g2>[ -])\d{6}(?P=g2)\d{4,5}",
+        body=r"\d{16}|\d{14,15}|\d{4}(?: \d{4}){3}|\d{4}(?:-\d{4}){3}|\d{4} \d{6} \d{4,5}|\d{4}-\d{6}-\d{4,5}",
         after=AFTER,
         longest=19,
         digits=(14, 16),
@@ -57,7 +57,7 @@ ENTRIES = (
     Entry(
         category="iban",
         body=r"[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)",
-        longest=42,
+        longest=43,
         gate=r"[A-Z][A-Z]\d\d[ -]?[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]",
         spaced=True,
         spans=r"\d",

@@ -9,5 +9,5 @@ AFTER = r"(?![A-Za-z0-9_]|[-.:/,]\d)"
 
 
 def grouped(*sizes: int, gap: str = "[ -]?") -> str:
-    """A pattern for groups of digits, for example `grouped(3, 2, 4)` for `078-05-1120`. All gaps are the same or absent."""
+    """A pattern for groups of digits with `gap` between them, as `grouped(3, 2, 4)` for `078-05-1120`."""
     return gap.join(rf"\d{{{size}}}" for size in sizes)

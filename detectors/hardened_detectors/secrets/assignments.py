@@ -10,10 +10,10 @@ from hardened_detectors.entry import Entry
 
 from .randomness import entropy, is_stand_in
 
-_PASSWORD = ("password", "passwd", "passphrase", "passwort", "pwd")
+_PASSWORD = ("password", "passwd", "passphrase", "passwort", "kennwort", "contraseña", "pwd", "_pw", " pw", "-pw")
 _KEYS = (
     "secret", "token", "api key", "access key", "auth key", "account key", "private key", "signing key", "encryption key", "master key", "client key",
-    "credential",
+    "license key", "credential", "_key", "-key",
 )  # fmt: skip
 
 # What the name may go on with, then quotes, then a sign or a word of assignment (or one space). Atomic, so that where

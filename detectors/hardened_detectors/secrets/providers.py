@@ -56,7 +56,7 @@ _B62 = "[A-Za-z0-9]"
 
 ENTRIES = (
     # Models
-    _token("openai_api_key", "sk-", rf"(?!ant-|or-v1-|lf-)(?:(?:proj|svcacct|admin|None)-)?{_URL}{{20,250}}", 260,
+    _token("openai_api_key", "sk-", rf"(?!ant-|or-v1-|lf-)(?:(?:proj|svcacct|admin|None)-)?{_URL}{{20,250}}", 264,
            "key «sk-proj-{url:60}»,", "«sk-{b62:48}»", "OPENAI_API_KEY=«sk-svcacct-{url:80}»",
            counterexamples=("sk-your-api-key-goes-here-please", "task-0a1b2c3d4e5f6a7b8c9d0e1f", "sk-proj-xxxxxxxxxxxxxxxxxxxxxxxxxxxx", "sk-learn",
                             "disk-usage-of-the-whole-cluster-2024")),
@@ -145,4 +145,17 @@ ENTRIES = (
     _token("easypost_key", "EZAK EZTK", r"\w{54}", 58, "«EZAK{b62:54}»", after=_END),
     _token("duffel_token", "duffel_test_ duffel_live_", rf"{_URL}{{43}}", 55, "«duffel_live_{url:43}»"),
     _token("flutterwave_key", "FLWSECK_TEST- FLWSECK-", r"\w{12,64}(?:-X)?", 80, "«FLWSECK-{low:32}-X»"),
+    # More
+    _token("gitlab_runner_token", "GR1348941", rf"{_URL}{{20,24}}", 33, "«GR1348941{url:20}»"),
+    _token("sonarqube_token", "squ_ sqp_ sqa_", r"[0-9a-f]{40}", 44, "«squ_{hex:40}»", after=_END),
+    _token("sourcegraph_token", "sgp_ slk_", r"\w{40,90}", 94, "«sgp_{hex:16}_{hex:40}»", after=_END),
+    _token("together_api_key", "tgp_v1_", rf"{_URL}{{40,48}}", 56, "«tgp_v1_{url:43}»"),
+    _token("nuget_api_key", "oy2", r"[a-z0-9]{43}", 46, "«oy2{low:43}»", after=_END),
+    _token("zapier_webhook", "https://hooks.zapier.com/hooks/catch/", r"[\w/]{12,64}", 101, "«https://hooks.zapier.com/hooks/catch/{dig:8}/{low:7}/»",
+           check=_not_placeholder),
+    _token("facebook_token", "EAAM EAAC EAAB EAAG EAAD", rf"{_B62}{{100,300}}", 304, "«EAAG{b62:160}»", after=_END),
+    Entry(
+        category="azure_client_secret", before=r"(?<![A-Za-z0-9_~.-])", body=r"[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}", after=r"(?![A-Za-z0-9_~-])",
+        longest=40, gate=r"\dQ~", check=looks_random, score=0.98, examples=("secret «{b62:3}8Q~{b62:34}»",),
+    ),
 )  # fmt: skip

@@ -15,7 +15,9 @@ _FOOTER = rf"-----END {_WORD}PRIVATE KEY(?: BLOCK)?-----"
 # Lines of a key, its headers, and line ends also where they are written as `\n`. Hyphens, but not the five of a footer.
 _BODY = r"(?:[A-Za-z0-9+/=\s\\:,.()@]|-(?!----)){0,8192}+"
 # Without a footer only what is certainly key: runs that are longer than words.
-_TRUNCATED = r"(?:(?:\s|\\[nr]){0,4}[A-Za-z0-9+/=]{16,8192}+){1,200}"
+_BREAK = r"(?:\s|\\[nr])"
+_RUN = r"[A-Za-z0-9+/=]{16,64}"
+_TRUNCATED = rf"{_BREAK}{{0,2}}{_RUN}(?:[A-Za-z0-9+/=]{{1,64}}|{_BREAK}{{1,2}}{_RUN}){{0,127}}+"
 
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/]{16}")
 
@@ -76,7 +78,7 @@ ENTRIES = (
         before="",
         body=rf"{_HEADER}(?:{_BODY}{_FOOTER}|{_TRUNCATED})",
         after="",
-        longest=8192 + 200,
+        longest=9000,
         literals=("-----BEGIN ",),
         spaced=True,
         spans="-----BEGIN ",

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from hardened_detectors.api import Finding
+from hardened_detectors.registry import create, from_function
+from hardened_detectors.scanner import Scanner
+
+
+class Broken:
+    name = "broken"
+    look_behind = 7
+
+    def detect(self, text: str) -> Sequence[Finding]:
+        raise RuntimeError(f"cannot read {text}")
+
+    def open_from(self, text: str, start: int) -> int:
+        raise RuntimeError(text)
+
+
+def test_findings_of_all_detectors() -> None:
+    scanner = Scanner([create("pii"), from_function("shout", lambda text: text.isupper())])
+    assert {f.category for f in scanner.scan("JANE@EXAMPLE.COM").findings} == {"email", "shout"}
+    assert scanner.scan("nothing here") == Scanner([]).scan("")
+
+
+def test_a_broken_detector_stops_nobody_and_tells_nothing() -> None:
+    result = Scanner([Broken(), create("pii")]).scan("jane@example.com")
+    assert [f.category for f in result.findings] == ["email"]
+    assert result.failures == {"broken": "RuntimeError"}
+    assert "jane" not in repr(result)
+
+
+def test_what_a_broken_detector_did_not_decide_is_undecided() -> None:
+    scanner = Scanner([create("pii"), Broken()])
+    assert scanner.open_from("all of this is prose. ", 4) == 4
+    assert Scanner([create("pii")]).open_from("all of this is prose. ", 4) == 22
+
+
+def test_the_leftmost_open_position_of_all_counts() -> None:
+    class From:
+        def __init__(self, name: str, at: int, look_behind: int) -> None:
+            self.name, self.at, self.look_behind = name, at, look_behind
+
+        def detect(self, text: str) -> Sequence[Finding]:
+            return ()
+
+        def open_from(self, text: str, start: int) -> int:
+            return self.at
+
+    scanner = Scanner([From("a", 5, 10), From("b", 3, 20), from_function("f", lambda text: False)])
+    assert scanner.open_from("0123456789", 0) == 3
+    assert scanner.look_behind == 20
+    assert scanner.final == ("f",)
+    nothing = Scanner([from_function("f", lambda text: False)])
+    assert nothing.open_from("0123456789", 0) == 10
+    assert nothing.look_behind == 0
+
+
+ENCODED = {
+    "percent": "jane%40example.com",
+    "json escape": "jane\\u0040example.com",
+    "entity": "jane&#64;example.com",
+    "named entity": "jane&commat;example.com",
+    "base64": "bWFpbCBtZSBhdCBqYW5lQGV4YW1wbGUuY29tIHBsZWFzZQ==",
+    "zero width": "ja\u200bne@exam\u200dple.com",
+    "soft hyphen": "jane@exam\u00adple.com",
+    "twice": "jane%2540example.com",
+    "escaped inside base64": "eyJtYWlsIjogImphbmVcdTAwNDBleGFtcGxlLmNvbSJ9",
+    "zero width inside an escape": "jane%4\u200b0example.com",
+}
+
+
+@pytest.mark.parametrize("text", ENCODED.values(), ids=list(ENCODED))
+def test_views_point_into_the_original(text: str) -> None:
+    scanner = Scanner([create("pii")])
+    around = f"Überall: {text} ok"
+    assert "email" not in {f.category for f in scanner.scan(around).findings if f.end - f.start == len(text)}
+    found = {(f.category, around[f.start : f.end]) for f in scanner.scan(around, views=True).findings}
+    assert ("email", text) in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ", "card ４１１１\u00a01111\u202f1111\u00a01111", "+49\u00a0170\u00a01234567"],
+)
+def test_twins_of_ascii_are_read_without_views(text: str) -> None:
+    assert Scanner([create("pii")]).scan(text).findings
+
+
+def test_a_token_that_is_only_complete_when_decoded_is_covered_as_a_whole() -> None:
+    text = "see " + "AKIA" + "%51R7" + "T5XW2JQ4K6MNP"
+    found = Scanner([create("secrets")]).scan(text, views=True).findings
+    assert [text[f.start : f.end] for f in found] == [text[4:]]
+
+
+def test_views_of_clean_text_add_nothing() -> None:
+    scanner = Scanner([create("pii"), create("secrets")])
+    text = "100% of R&D, C:\\users\\new, naïve café — “quoted” 名前 aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ="
+    assert scanner.scan(text, views=True).findings == ()
+
+
+def test_lone_surrogates_and_controls() -> None:
+    scanner = Scanner([create(name) for name in ("pii", "secrets", "injection", "topic")])
+    text = "\ud800 jane@example.com \x00\udfff %ff%fe \\uD800"
+    result = scanner.scan(text, views=True)
+    assert {text[f.start : f.end] for f in result.findings} == {"jane@example.com"}
+    assert result.failures == {}
