@@ -71,8 +71,6 @@ def install(scrubber: Scrubber | None = None) -> None:
         if first:
             for module in dict.fromkeys(seam.module for seam in _SEAMS):
                 _watch(module)
-    if _state.missing:
-        _warn()
 
 
 def uninstall(*, scrub: bool = False) -> None:
@@ -96,6 +94,11 @@ def missing() -> tuple[str, ...]:
 def stats() -> Stats:
     """What has been done since `install`."""
     return _state.records.scrubber.stats if _state.records else Stats()
+
+
+def scrub_text(text: str) -> str:
+    """`text` without what is private, for who must cut it before it is exported; as it is if nothing is installed."""
+    return _state.records.scrubber.text(text) if _state.records else text
 
 
 def set_span_filter(span_filter: SpanFilter | None) -> None:
@@ -239,11 +242,12 @@ def _watch(module: str) -> None:
 def _set_seams(module: Any) -> None:
     if _state.records is None:
         return
-    for seam in _SEAMS:
-        if seam.module == module.__name__ and not _set(seam, getattr(module, seam.owner, None)):
-            _state.missing = (*_state.missing, f"{seam.module}.{seam.owner}.{seam.attribute}")
-            _state.records.metadata_only = True
-            _warn()
+    seams = [seam for seam in _SEAMS if seam.module == module.__name__]
+    absent = [seam for seam in seams if not _set(seam, getattr(module, seam.owner, None))]
+    if absent:
+        _state.missing += tuple(f"{seam.module}.{seam.owner}.{seam.attribute}" for seam in absent)
+        _state.records.metadata_only = True
+        _warn()
 
 
 def _set(seam: _Seam, owner: Any) -> bool:

@@ -71,7 +71,8 @@ def rewrite(text: str, visitor: Visitor) -> str:
                 hidden_from = (len(outer), start)
         elif kind == "close":
             if hidden_from and hidden_from[0] == len(outer):
-                put(hidden_from[1], end, _quoted(visitor.hidden))
+                if text[hidden_from[1] + 1 : start].strip():
+                    put(hidden_from[1], end, _quoted(visitor.hidden))
                 hidden_from = None
             key = outer.pop()
         elif hidden_from:

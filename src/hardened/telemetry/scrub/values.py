@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from hardened.guards import redaction
 from hardened.telemetry.faults import report
 from hardened.telemetry.scrub import json_text, named_values
+from hardened.telemetry.scrub.default_scan import Scan, default_scan
 from hardened.telemetry.scrub.keys import Keys, Treatment
 from hardened.telemetry.scrub.named_values import HIDDEN
 from hardened_detectors.api import Finding
-
-Scan = Callable[[str], Sequence[Finding]]
-"""All findings in a text. Whatever it raises makes the text count as private."""
 
 MAX_CHARS: Final = 256 * 1024
 """Of one text. A longer one is not judged, and so it is replaced."""
@@ -26,17 +24,14 @@ MAX_NESTING: Final = 4
 """JSON text in JSON text in JSON text …; deeper ones are not judged."""
 
 _MAX_PASSES: Final = 4
-_WITH_KEY: Final = 100  # characters; a longer text says enough without its key
-_KEPT_AS_TEXT: Final = 128  # characters; shorter ones cost more to hash than to keep
+_SHORT: Final = (
+    100  # characters; a longer text says enough without its key, a shorter one costs more to hash than to keep
+)
 _FEW_DIGITS: Final = 7  # a number that is not longer is no card, telephone or social security number
 
 # Too short and too plain for any detector: names of models, roles and operations, words.
 _PLAIN = re.compile(r"[A-Za-z_.,:;!?()/ -]{0,24}")
 _PLACEHOLDERS = re.compile(r"\W*(?:\[[A-Z0-9_]+(?: len=\d+)?\]\W*)+")
-
-
-class ScanFailed(Exception):
-    """A detector broke; the message names detectors and types only."""
 
 
 class _Refused(Exception):
@@ -77,11 +72,11 @@ class Scrubber:
     ) -> None:
         self.keys = Keys(sensitive=sensitive_keys, public=public_keys, keep_identifiers=keep_identifiers)
         self.stats = Stats()
-        self._scan = scan or _default_scan()
+        self._scan = scan or default_scan
         self._known_clean = known_clean
         self._max_chars = max_chars
-        self._clean = {Treatment.ALL: _Recent(), Treatment.SECRETS: _Recent()}
-        self._treatments: dict[str, Treatment] = {}
+        self._clean, self._clean_of_secrets = _Recent(), _Recent()
+        self._clean_keys: dict[str, Treatment] = {}
         self._secret = secrets.token_bytes(32)
 
     def text(self, text: str, key: str | None = None) -> str:
@@ -98,26 +93,19 @@ class Scrubber:
 
     def treatment(self, key: str | None) -> Treatment:
         """What happens to the value under `key`."""
-        if key is None:
-            return Treatment.ALL
-        known = self._treatments.get(key)
-        if known is None:
-            known = self.keys.treatment(key)
-            if len(self._treatments) >= _Recent.SIZE:
-                self._treatments.clear()
-            self._treatments[key] = known
-        return known
+        return Treatment.ALL if key is None else self._clean_keys.get(key) or self.keys.treatment(key)
 
     def _mapping(self, mapping: Mapping[Any, Any], within: Treatment | None, depth: int) -> Mapping[Any, Any]:
         """`within` is the treatment of the map itself where it is a value; what is public in it is for its own keys."""
         result: dict[Any, Any] = {}
         changed = False
         for key, value in list(mapping.items()):
-            treatment = self.treatment(str(key))
+            treatment = self._clean_keys.get(key)
+            new_key = key if treatment else self._key(key, depth)
+            treatment = treatment or self.keys.treatment(str(key))
             if within is not None and treatment is not Treatment.HIDE:
                 treatment = within
-            new_key = self._text(key, None, Treatment.ALL, depth) if isinstance(key, str) else self._key(key, depth)
-            new_value = self._value(value, str(key), treatment, depth)
+            new_value = self._value(value, key, treatment, depth)
             if new_key is not key:
                 new_key = _unused(new_key, result)
             changed = changed or new_key is not key or new_value is not value
@@ -125,9 +113,14 @@ class Scrubber:
         return result if changed else mapping
 
     def _key(self, key: object, depth: int) -> object:
+        """A key without what is private; what is not gets remembered, with its treatment."""
         text = str(key)
-        new = self._text(text, None, Treatment.ALL, depth)
-        return key if new == text else new
+        if (new := self._text(text, None, Treatment.ALL, depth)) != text:
+            return new
+        if len(self._clean_keys) >= _Recent.SIZE:
+            self._clean_keys.clear()
+        self._clean_keys[text] = self.keys.treatment(text)
+        return key
 
     def _value(self, value: Any, key: str | None, treatment: Treatment, depth: int) -> Any:
         if isinstance(value, str):
@@ -191,9 +184,10 @@ class Scrubber:
             return HIDDEN if text and text != HIDDEN else text
         if len(text) <= 24 and _PLAIN.fullmatch(text):
             return text
+        clean = self._clean_of_secrets if treatment is Treatment.SECRETS else self._clean
         try:
-            clean = self._clean[treatment]
-            if (mark := self._mark(text, key)) in clean:
+            mark = self._mark(text, key)
+            if mark in clean.new or mark in clean:
                 return text
             new = self._stable(text, key, treatment, depth)
         except Exception as error:  # noqa: BLE001 - whatever a detector raises, the text must not leave
@@ -237,12 +231,11 @@ class Scrubber:
                 found.append(replace(finding, start=start, end=end))
         return redaction.replace(text, found) if found else text
 
-    def _mark(self, text: str, key: str | None) -> str | bytes:
+    def _mark(self, text: str, key: str | None) -> Hashable:
         """What a clean text is remembered by: itself if it is short, else a hash that says nothing about it."""
-        subject = _with_key(text, key)
-        if len(subject) <= _KEPT_AS_TEXT:
-            return subject
-        return hashlib.blake2b(subject.encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()
+        if len(text) <= _SHORT:
+            return (key, text)
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()
 
     def _failure(self, length: int, error: Exception) -> str:
         self.stats.failed += 1
@@ -280,26 +273,26 @@ class _Recent:
     SIZE: Final = 2048
 
     def __init__(self) -> None:
-        self._new: set[str | bytes] = set()
-        self._old: set[str | bytes] = set()
+        self.new: set[Hashable] = set()
+        self._old: set[Hashable] = set()
 
-    def __contains__(self, mark: str | bytes) -> bool:
-        if mark in self._new:
+    def __contains__(self, mark: Hashable) -> bool:
+        if mark in self.new:
             return True
         if mark not in self._old:
             return False
         self.add(mark)
         return True
 
-    def add(self, mark: str | bytes) -> None:
-        if len(self._new) >= self.SIZE:
-            self._old, self._new = self._new, set()
-        self._new.add(mark)
+    def add(self, mark: Hashable) -> None:
+        if len(self.new) >= self.SIZE:
+            self._old, self.new = self.new, set()
+        self.new.add(mark)
 
 
 def _with_key(text: str, key: str | None) -> str:
     """A short text reads differently under different names: `ssn: 078…` and `build: 078…`."""
-    return f"{key}: {text}" if key and len(text) <= _WITH_KEY else text
+    return f"{key}: {text}" if key and len(text) <= _SHORT else text
 
 
 def _unused(key: Any, taken: Mapping[Any, Any]) -> Any:
@@ -307,21 +300,3 @@ def _unused(key: Any, taken: Mapping[Any, Any]) -> Any:
     if key not in taken:
         return key
     return next(new for number in range(2, len(taken) + 3) if (new := f"{key} {number}") not in taken)
-
-
-def _default_scan() -> Scan:
-    scanner: Any = None
-
-    def scan(text: str) -> Sequence[Finding]:
-        nonlocal scanner
-        if scanner is None:
-            from hardened_detectors.registry import create
-            from hardened_detectors.scanner import Scanner
-
-            scanner = Scanner([create("secrets", stage="output"), create("pii", stage="output")])
-        result = scanner.scan(text, views=True)
-        if result.failures:
-            raise ScanFailed(", ".join(f"{name}: {kind}" for name, kind in result.failures.items()))
-        return result.findings
-
-    return scan
