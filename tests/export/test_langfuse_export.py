@@ -17,6 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
 from hardened.policy.schema import Policy
 from hardened.telemetry import semconv
+from hardened.telemetry.delivery import Counts
 from hardened.telemetry.http_post import Poster, UnsafeAddressError
 from hardened.telemetry.langfuse_export import (
     LangfuseDelivery,
@@ -191,6 +192,15 @@ def test_scores_that_are_refused_are_counted(sink: Sink, caplog: pytest.LogCaptu
     assert caplog.text.count("guard scores could not be sent to Langfuse: status 400") == 1
 
 
+def test_scores_are_part_of_the_account(sink: Sink) -> None:
+    made = LangfuseDelivery(settings(sink), content=True)
+    assert list(made.stats()) == ["langfuse"]
+    sink.answer = lambda request: 200 if request.path == TRACES else 403
+    made.on_end(make_span(attributes=GUARD))
+    made.close(30)
+    assert made.stats() == {"langfuse": Counts(1, 1, 0), "langfuse scores": Counts(2, 0, 2)}
+
+
 # --- settings
 
 
@@ -319,19 +329,22 @@ def test_langfuses_own_processor_takes_over_the_spans_but_not_the_scores(
 ) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(delivery)
-    tracer = provider.get_tracer("hardened")
-    tracer.start_span("before").end()
+
+    def span(name: str, **attributes: Any) -> None:
+        provider.get_tracer("hardened").start_span(name, attributes=attributes).end()
+
+    chat = {semconv.OPERATION_NAME: "chat"}
+    span("before", **chat)
     provider.add_span_processor(LangfuseSpanProcessor("pk-" + "other-project"))
-    tracer.start_span("other project").end()
+    span("other project", **chat)
     provider.add_span_processor(LangfuseSpanProcessor(PUBLIC))
-    tracer.start_span("after").end()
-    tracer.start_span("run_guardrail pii", attributes=GUARD).end()
+    span("after", **chat)
+    span("a guard that it takes", **GUARD, **{semconv.OPERATION_NAME: semconv.RUN_GUARDRAIL})
+    span("a guard that it does not take", **GUARD)
     assert delivery.close(10)
-    assert [name for request in sink.to(TRACES) for name in spans_in(request)] == ["before", "other project"]
-    assert [score["name"] for request in sink.to(SCORES) for score in request.json] == [
-        "guardrail.pii",
-        "guardrail.pii.action",
-    ]
+    sent = [name for request in sink.to(TRACES) for name in spans_in(request)]
+    assert sent == ["before", "other project", "a guard that it does not take"]
+    assert len([score for request in sink.to(SCORES) for score in request.json]) == 4
 
 
 def test_scores_are_json_that_any_server_reads(sink: Sink) -> None:

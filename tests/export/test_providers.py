@@ -443,7 +443,11 @@ def run(code: str, tmp_path: Path, **env: str) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HARDENED_TELEMETRY_FILE_PATH": "traces", **env},
+        env={
+            **{k: os.environ[k] for k in ("PATH", "PYTHONPATH") if k in os.environ},
+            "HARDENED_TELEMETRY_FILE_PATH": "traces",
+            **env,
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -462,7 +466,7 @@ def test_an_endpoint_that_hangs_does_not_hold_the_exit(tmp_path: Path, sink: Sin
     endpoint = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{sink.url}/v1/traces", "OTEL_EXPORTER_OTLP_TIMEOUT": "3600"}
     done = run(SCRIPT, tmp_path, **endpoint)
     assert names(tmp_path) == ["chat"]
-    assert "hardened.telemetry spans that were not delivered: 1 of 1 to otlp" in done.stderr
+    assert "hardened.telemetry telemetry that was not delivered: 1 of 1 to otlp" in done.stderr
 
 
 def test_the_exporters_are_imported_only_where_they_are_needed(tmp_path: Path) -> None:

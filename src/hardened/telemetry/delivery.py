@@ -30,7 +30,7 @@ _SCHEDULE_DELAY = 1000.0  # milliseconds; OpenTelemetry's 5000 is long for someo
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the spans of one destination.
+    """What became of the spans (or scores) of one destination.
 
     `accepted` ended and were queued; `delivered` arrived; `failed` were refused, or the exporter broke. The rest still
     waits, or was dropped because the queue was full or the process ended.
@@ -71,6 +71,10 @@ class Delivery(SpanProcessor):
     def counts(self) -> Counts:
         """What became of the spans so far, in this process."""
         return Counts(self._accepted, self.exporter.delivered, self.exporter.failed)
+
+    def stats(self) -> dict[str, Counts]:
+        """The same under the name of the destination, and what else goes there."""
+        return {self.name: self.counts}
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing: a span is judged at its end, when it is complete."""

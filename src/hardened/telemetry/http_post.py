@@ -35,13 +35,13 @@ class Poster:
         self._timeout = timeout
         self._stopped = threading.Event()
 
-    def post(self, path: str, body: bytes, content_type: str) -> int:
-        """The status of the answer. Raises OSError if there was none.
+    def post(self, path: str, body: bytes, content_type: str, *, compress: bool = False) -> int:
+        """The status of the answer. Raises OSError if there was none. `compress` where the server takes gzip.
 
         What the server certainly did not take (429, 502-504, connection refused) is tried again while time lasts.
         """
         headers = {**self._headers, "Content-Type": content_type}
-        if len(body) >= _GZIP_FROM:
+        if compress and len(body) >= _GZIP_FROM:
             body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
         deadline = time.monotonic() + self._timeout
         pause = 0.5

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from hardened.telemetry.delivery import Delivery
+from hardened.telemetry.delivery import Counts, Delivery
 from hardened.telemetry.http_post import Poster, UnsafeAddressError, safe_base
 from hardened.telemetry.langfuse import translate
 from hardened.telemetry.langfuse_scores import ScoreSender, scores_of
 from hardened.telemetry.notice import warn_once
-from hardened.telemetry.rewrite import WithoutContent, is_about_llm, is_guard, without_content
+from hardened.telemetry.rewrite import WithoutContent, has_gen_ai, is_about_llm, is_guard, without_content
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -90,8 +90,8 @@ def labels(policy: Policy, env: Mapping[str, str] = os.environ) -> tuple[str | N
 class LangfuseExporter(SpanExporter):
     """Translates spans, sends them to Langfuse's OTLP endpoint, and then the scores for the guards among them.
 
-    Spans that ended at `superseded_at` (ns) or later reach Langfuse by its own span processor; of these only the scores
-    are sent.
+    Spans that ended at `superseded_at` (ns) or later reach Langfuse by its own span processor, except those in which it
+    sees nothing of generative AI; of the others only the scores are sent.
     """
 
     def __init__(self, settings: LangfuseSettings, is_root: Callable[[ReadableSpan], bool]) -> None:
@@ -109,11 +109,11 @@ class LangfuseExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send the spans, then the scores; SUCCESS if Langfuse took the spans."""
-        settings, until = self._settings, self.superseded_at
+        settings = self._settings
         translated = [
             translate(span, environment=settings.environment, release=settings.release, app_root=self._is_root(span))
             for span in spans
-            if until is None or (span.end_time or 0) < until
+            if not self._sent_by_langfuse(span)
         ]
         sent = self._send(translated)
         self.scores.send(scores_of(spans, settings.environment))
@@ -127,6 +127,9 @@ class LangfuseExporter(SpanExporter):
         """Give up waiting for another try."""
         self._poster.stop()
 
+    def _sent_by_langfuse(self, span: ReadableSpan) -> bool:
+        return self.superseded_at is not None and (span.end_time or 0) >= self.superseded_at and has_gen_ai(span)
+
     def _send(self, spans: list[ReadableSpan]) -> bool:
         """Whether Langfuse took the spans, in as many requests as their size needs."""
         if not spans:
@@ -139,7 +142,7 @@ class LangfuseExporter(SpanExporter):
             parts = [self._send(spans[:half]), self._send(spans[half:])]
             return all(parts)
         try:
-            status = self._poster.post(f"{OTLP_PATH}/v1/traces", body, "application/x-protobuf")
+            status = self._poster.post(f"{OTLP_PATH}/v1/traces", body, "application/x-protobuf", compress=True)
         except OSError as error:
             self._complain(f"no answer ({type(error).__name__})")
             return False
@@ -208,7 +211,8 @@ class LangfuseDelivery(Delivery):
     * Which span is the uppermost that Langfuse sees of its trace: the parent of ours may be the span of a web
       framework, which is not exported, and then Langfuse would not list the trace.
     * Whether Langfuse's own span processor has appeared on the provider, for the same project. Then it gets our spans
-      anyhow, and sending them twice would count every cost twice: only guard scores are sent from then on.
+      anyhow, and sending them twice would count every cost twice. From then on we send guard scores only, and the
+      spans that it does not take because they carry nothing of the GenAI conventions.
     """
 
     def __init__(self, settings: LangfuseSettings, content: bool) -> None:
@@ -218,6 +222,12 @@ class LangfuseDelivery(Delivery):
         self._seen: object = None
         self.langfuse = LangfuseExporter(settings, self.is_root)
         super().__init__("langfuse", self.langfuse if content else WithoutContent(self.langfuse), is_about_llm)
+
+    def stats(self) -> dict[str, Counts]:
+        """Spans, and scores of guards if there were any."""
+        sent, failed = self.langfuse.scores.sent, self.langfuse.scores.failed
+        scores = {"langfuse scores": Counts(sent + failed, sent, failed)} if sent or failed else {}
+        return super().stats() | scores
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note where in its trace the span stands."""
@@ -241,7 +251,7 @@ class LangfuseDelivery(Delivery):
         if processors is not self._seen:
             self._seen = processors
             self.langfuse.superseded_at = span.end_time if self._has_own_processor(processors) else None
-        if self.langfuse.superseded_at is None or is_guard(span):
+        if self.langfuse.superseded_at is None or is_guard(span) or not has_gen_ai(span):
             super().on_end(span)
 
     def is_root(self, span: ReadableSpan) -> bool:

@@ -181,7 +181,7 @@ class Telemetry:
 
     def stats(self) -> dict[str, Counts]:
         """What became of the spans, by destination."""
-        return {delivery.name: delivery.counts for delivery in self._deliveries()}
+        return {name: counts for delivery in self._deliveries() for name, counts in delivery.stats().items()}
 
     def _deliveries(self) -> tuple[Delivery, ...]:
         return (*(self._shared or ()), *self._own)
@@ -254,7 +254,7 @@ def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
     lost = {name: counts for name, counts in telemetry.stats().items() if counts.undelivered}
     if lost:
         _log.warning(
-            "spans that were not delivered: %s",
+            "telemetry that was not delivered: %s",
             ", ".join(f"{counts.undelivered} of {counts.accepted} to {name}" for name, counts in lost.items()),
         )
     return delivered

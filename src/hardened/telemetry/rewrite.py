@@ -22,7 +22,12 @@ def is_ours(span: ReadableSpan) -> bool:
 
 def is_about_llm(span: ReadableSpan) -> bool:
     """Whether the span is ours or carries anything of the GenAI conventions."""
-    return is_ours(span) or any(key.startswith("gen_ai.") for key in _as_made(span).attributes or ())
+    return is_ours(span) or has_gen_ai(span)
+
+
+def has_gen_ai(span: ReadableSpan) -> bool:
+    """Whether the span carries anything of the GenAI conventions."""
+    return any(key.startswith("gen_ai.") for key in _as_made(span).attributes or ())
 
 
 def is_guard(span: ReadableSpan) -> bool:
