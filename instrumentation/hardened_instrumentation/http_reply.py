@@ -124,7 +124,7 @@ def _kind(response: Any, streamed: bool) -> ReplyKind:
     content_type = _content_type(response)
     if streamed:
         return "events"
-    if "json" in content_type:
+    if "json" in content_type or getattr(response, "_content", b"")[:1] in (b"{", b"["):  # SDKs parse that too
         return "json"
     if content_type.startswith("text/"):
         return "text"

@@ -150,7 +150,6 @@ class GuardedStream:
             event.raw = verdict.text.encode()
 
 
-
 class WatchedStream:
     """`StreamSession` of a body that is not text: nothing is changed, only its end is recorded."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 import trio
-from conftest import Recorder
+from recorder import Recorder
 from shapes import ASK, CLAUDE, MODEL, Clients
 
 from hardened.testing import FakeProvider

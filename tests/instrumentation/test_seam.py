@@ -13,7 +13,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from conftest import Recorder
+from recorder import Recorder
 from shapes import ASK, CLAUDE, MODEL, Clients
 
 import hardened_instrumentation

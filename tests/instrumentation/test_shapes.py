@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Recorder
+from recorder import Recorder
 from shapes import SHAPES, Clients
 
 import hardened_instrumentation

@@ -102,7 +102,7 @@ class ChatReader:
         if data is None:
             self._done = self._done or event.raw.lstrip().startswith(b"data: [DONE]")
             return EventView((), list(self._text) if self._done else (), terminal=self._done)
-        if not self._head:
+        if not self._head.get("id"):  # Azure begins with an event about the prompt that has no identity
             self._head = data
         if data.get("usage"):
             self._usage = data["usage"]
@@ -150,9 +150,8 @@ class ChatReader:
         else:
             delta = {place[1]: text}
         self._text[place].append(text)
-        head = {key: value for key, value in self._head.items() if key not in ("choices", "usage")}
         choice = {"index": place[0], "delta": delta, "finish_reason": None}
-        return WireEvent(None, {**head, "choices": [choice]}, b"", changed=True)
+        return WireEvent(None, {**identity(self._head), "choices": [choice]}, b"", changed=True)
 
     def response(self) -> ResponseView:
         view = _head({**self._head, "usage": self._usage})
@@ -197,6 +196,12 @@ def usage(raw: Any) -> Usage | None:
 def finish_reason(reason: Any) -> str:
     """The convention's word for a finish reason; `error` where the provider gave none."""
     return FINISH_REASONS.get(reason, reason) if isinstance(reason, str) else "error"
+
+
+def identity(chunk: Json) -> Json:
+    """What is the same in all chunks of a stream."""
+    names = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
+    return {name: chunk[name] for name in names if name in chunk}
 
 
 def _head(body: Json) -> ResponseView:

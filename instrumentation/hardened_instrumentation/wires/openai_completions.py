@@ -6,7 +6,7 @@ from typing import Any
 
 from hardened_instrumentation.calls import Delta, EventView, Json, RequestView, ResponseView, Slot, WireEvent
 from hardened_instrumentation.wires import parts
-from hardened_instrumentation.wires.openai_chat import PARAMETERS, finish_reason, usage
+from hardened_instrumentation.wires.openai_chat import PARAMETERS, finish_reason, identity, usage
 from hardened_instrumentation.wires.parts import as_dict, as_list
 
 
@@ -57,7 +57,7 @@ class CompletionReader:
         if data is None:
             self._done = self._done or event.raw.lstrip().startswith(b"data: [DONE]")
             return EventView((), list(self._text) if self._done else (), terminal=self._done)
-        self._head = self._head or data
+        self._head = self._head if self._head.get("id") else data
         self._usage = data.get("usage") or self._usage
         deltas: list[Delta] = []
         closes: list[tuple[Any, ...]] = []
@@ -77,9 +77,8 @@ class CompletionReader:
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
         self._text[place].append(text)
-        head = {key: value for key, value in self._head.items() if key not in ("choices", "usage")}
         choice = {"index": place[0], "text": text, "logprobs": None, "finish_reason": None}
-        return WireEvent(None, {**head, "choices": [choice]}, b"", changed=True)
+        return WireEvent(None, {**identity(self._head), "choices": [choice]}, b"", changed=True)
 
     def response(self) -> ResponseView:
         head = self._head

@@ -30,6 +30,7 @@ PARAMETERS = {
 MEDIA = {"input_image": "image", "input_audio": "audio", "input_file": "document", "image_generation_call": "image"}
 FINISH_REASONS = {"max_output_tokens": "length", "max_tokens": "length", "content_filter": "content_filter"}
 TERMINAL = {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
+NAMES = {"type", "item_id", "event_id"}  # keys of an event that hold no text
 TEXT_KEYS: dict[str, SlotKind] = {
     "text": "text",
     "refusal": "text",
@@ -120,11 +121,14 @@ class ResponseReader:
             self._last = data["response"]
         if kind.endswith(".delta") and isinstance(data.get("delta"), str):
             return self._delta(kind, data)
-        if kind in TERMINAL:
-            return EventView((), list(self._text), self._snapshots(data["response"]), terminal=True)
-        if kind.endswith(".done"):
-            return self._done(kind, data)
-        return EventView()
+        if isinstance(data.get("response"), dict):
+            closes = list(self._text) if kind in TERMINAL else ()
+            return EventView((), closes, self._snapshots(data["response"]), terminal=kind in TERMINAL)
+        if kind.endswith((".done", ".added")):
+            return self._whole(kind, data)
+        slots: list[Slot] = []
+        parts.leaves(data, "assistant", slots)  # an event that we do not know
+        return EventView(snapshots=[Delta(slot, ("",)) for slot in slots if slot.key not in NAMES])
 
     def _delta(self, kind: str, data: Json) -> EventView:
         place = (kind[: -len(".delta")], data.get("output_index"), data.get("content_index", data.get("summary_index")))
@@ -134,17 +138,21 @@ class ResponseReader:
             return EventView(content=True)  # base64, not text
         return EventView((Delta(Slot(data, "delta", "assistant", _kind(kind)), place),), content=True)
 
-    def _done(self, kind: str, data: Json) -> EventView:
+    def _whole(self, kind: str, data: Json) -> EventView:
+        """A text, a part or an item: complete if the event says `done`, and perhaps with a beginning if `added`."""
+        done = kind.endswith(".done")
         if isinstance(data.get("item"), dict):
             index = data.get("output_index", 0)
-            self._items[index] = data["item"]
-            closes = [place for place in self._text if place[1] == index]
+            if done:
+                self._items[index] = data["item"]
+            closes = [place for place in self._text if done and place[1] == index]
             return EventView((), closes, self._item_snapshots(data["item"], index))
         if isinstance(data.get("part"), dict):
             slots: list[Slot] = []
             _part_slots(data["part"], "assistant", slots, reasoning="summary" in kind or "reasoning" in kind)
             place = self._place(slots, data.get("output_index"), data.get("content_index", data.get("summary_index")))
-            return EventView((), [place] if place in self._text else (), [Delta(slot, place) for slot in slots])
+            closes = [place] if done and place in self._text else ()
+            return EventView((), closes, [Delta(slot, place) for slot in slots])
         place = (kind[: -len(".done")], data.get("output_index"), data.get("content_index", data.get("summary_index")))
         keys = [key for key in TEXT_KEYS if isinstance(data.get(key), str)]
         snapshots = [Delta(Slot(data, key, "assistant", _kind(kind)), place) for key in keys]

@@ -25,6 +25,7 @@ from hardened.spend.prices import Cost
 from hardened.telemetry import content, context, semconv
 from hardened.telemetry.faults import report
 from hardened.telemetry.runtime import Runtime, runtime
+from hardened.telemetry.scrub import scrub_text
 from hardened_instrumentation.calls import Call, Ending, EventReader, Json, Reply, RequestView, ResponseView, Usage
 
 P = ParamSpec("P")
@@ -72,7 +73,7 @@ class CallRecord:
         self._call = call
         self._runtime: Runtime = runtime()
         self._span: Span = INVALID_SPAN
-        self._began = time.perf_counter()
+        self._began, self._began_ns = time.perf_counter(), time.time_ns()
         self._first: float | None = None
         self._request: RequestView | None = None
         self._response: ResponseView | None = None
@@ -105,6 +106,7 @@ class CallRecord:
             semconv.call_span_name(call.operation, f"{call.method.upper()} {call.route}", model),
             kind=SpanKind.CLIENT,
             attributes=attributes,
+            start_time=self._began_ns,
         )
 
     def scope(self) -> AbstractContextManager[object]:
@@ -130,7 +132,7 @@ class CallRecord:
             attributes[semconv.OUTPUT_TYPE] = view.output_type
         if view.conversation_id:
             attributes[semconv.CONVERSATION_ID] = view.conversation_id
-        if system := _system_prompt(view):
+        if self._ambient.prompt_version is None and (system := _system_prompt(view)):
             attributes[semconv.PROMPT_HASH] = context.prompt_hash(system)
         if self._runtime.captures_content:
             self._capture(
@@ -142,7 +144,7 @@ class CallRecord:
     def _capture(self, *captured: tuple[str, list[Json]]) -> None:
         for name, value in captured:
             if value:
-                text, truncated = content.encode(value, self._runtime.content_budget)
+                text, truncated = content.encode(value, self._runtime.content_budget, scrub_text)
                 self._attributes[name] = text
                 if truncated:
                     self._attributes[semconv.CONTENT_TRUNCATED] = True
@@ -233,6 +235,7 @@ class CallRecord:
                 self._call.provider,
                 model,
                 lambda price: self._close(error, usage, duration, ended, price(usage, tier)),
+                requested=self._request.model if self._request else None,
             )
         else:
             self._close(error, usage, duration, ended, None)
@@ -355,7 +358,9 @@ class _Scope:
         self._span = span
 
     def __enter__(self) -> None:
-        self._token = otel_context.attach(trace.set_span_in_context(self._span)) if self._span is not INVALID_SPAN else None
+        self._token = (
+            otel_context.attach(trace.set_span_in_context(self._span)) if self._span is not INVALID_SPAN else None
+        )
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._token is not None and kind is not GeneratorExit:

@@ -11,7 +11,7 @@ from opentelemetry.trace import Span
 
 from hardened.policy.active import active, on_change
 from hardened.spend.prices import PriceBook
-from hardened.telemetry import providers
+from hardened.telemetry import providers, scrub
 from hardened.telemetry.destinations import wants_content
 from hardened.telemetry.metrics import Metrics
 
@@ -56,7 +56,7 @@ def _build(policy: Policy) -> Runtime:
         _runtime = Runtime(
             prices=PriceBook(policy.prices),
             metrics=Metrics(providers.meter()),
-            captures_content=wants_content(policy),
+            captures_content=wants_content(policy) and not scrub.missing(),
             content_budget=policy.telemetry.max_content_bytes // 2,
         )
         return _runtime
