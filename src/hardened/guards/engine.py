@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hardened.errors import BlockedError
 from hardened.guards.gate import Broken, Gate, Guarded, guarded
@@ -19,12 +19,14 @@ from hardened.guards.redaction import FAILED, replace
 from hardened.guards.verdict import STAGES, Decision, Stage, Verdict, gravest
 from hardened.guards.workers import Workers
 from hardened_detectors.api import Detector, Finding
-from hardened_instrumentation.calls import Role
+
+if TYPE_CHECKING:
+    from hardened_instrumentation.calls import Role
 
 Create = Callable[[str, Stage], Detector]
 
 # Who may say what: instructions of the application are no injection, and neither is what the model itself said earlier.
-EXEMPT: Final = frozenset[tuple[Stage, Role, str]](
+EXEMPT: Final[frozenset[tuple[Stage, Role, str]]] = frozenset(
     [*((stage, "system", "injection") for stage in STAGES), ("input", "assistant", "injection")]
 )
 

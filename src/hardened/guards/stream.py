@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hardened.guards.engine import Guards, blocked, enforce
 from hardened.guards.gate import TIMEOUT, Gate
 from hardened.guards.redaction import FAILED, UNDECIDED, Span, placeholder, spans
 from hardened.guards.verdict import Decision, Stage, Verdict
 from hardened_detectors.api import Finding
-from hardened_instrumentation.calls import Role, SlotKind
+
+if TYPE_CHECKING:
+    from hardened_instrumentation.calls import Role, SlotKind
 
 MAX_HOLD: Final = 16_384  # characters; more than the longest finding of the built-in detectors
 LONG_HOLD: Final = 256  # characters; from here on a hold is only looked at again …
