@@ -7,11 +7,13 @@ whenever an exact pattern matches a text, its signal occurs in that text.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
+from weakref import WeakSet
 
 # A DFA that needs more is reset by RE2 and built anew, which costs time but misses nothing.
 _DFA_BYTES = 16 << 20
@@ -48,6 +50,7 @@ class Gate:
         self._signals = tuple(signals)
         self._use_re2 = use_re2
         self._match: Callable[[str], Sequence[int]] | None = None
+        _gates.add(self)
 
     def hits(self, text: str) -> Sequence[int]:
         """The indices of the signals that occur in `text`, in ascending order."""
@@ -65,6 +68,24 @@ class Gate:
             else:
                 return _re2_matcher(re2, self._signals)
         return _python_matcher(self._signals)
+
+
+_gates: WeakSet[Gate] = WeakSet()
+_abandoned: list[object] = []
+
+
+def _forget_automata() -> None:
+    """Let every gate build its automaton anew, in the child of a fork.
+
+    An automaton of RE2 has locks. One that another thread held at the time of the fork stays locked in the child for
+    ever; whoever searches with it there hangs, and it must not be destroyed either.
+    """
+    for gate in list(_gates):
+        _abandoned.append(gate._match)
+        gate._match = None
+
+
+os.register_at_fork(after_in_child=_forget_automata)
 
 
 def _re2_matcher(re2: Any, signals: Sequence[Signal]) -> Callable[[str], Sequence[int]]:
