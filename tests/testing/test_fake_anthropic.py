@@ -131,7 +131,7 @@ def test_async_client(provider: FakeProvider) -> None:
     [
         (400, anthropic.BadRequestError, "invalid_request_error"),
         (429, anthropic.RateLimitError, "rate_limit_error"),
-        (529, anthropic.InternalServerError, "overloaded_error"),
+        (529, anthropic.APIStatusError, "overloaded_error"),
     ],
 )
 def test_errors(
@@ -144,4 +144,4 @@ def test_errors(
     provider.reply(status=status)
     with pytest.raises(error) as caught:
         anthropic_client.messages.create(**ASK)
-    assert caught.value.body["error"]["type"] == kind
+    assert (caught.value.status_code, caught.value.body["error"]["type"]) == (status, kind)

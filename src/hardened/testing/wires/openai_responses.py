@@ -164,4 +164,4 @@ def _argument_events(turn: Turn, item: dict[str, Any], place: dict[str, Any]) ->
     name = "response.function_call_arguments"
     for piece in turn.reply.pieces(item["arguments"]):
         yield {"type": f"{name}.delta", **place, "delta": piece, "obfuscation": "x" * 8}
-    yield {"type": f"{name}.done", **place, "arguments": item["arguments"], "name": item["name"]}
+    yield {"type": f"{name}.done", **place, "arguments": item["arguments"]}
