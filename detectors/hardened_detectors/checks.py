@@ -7,8 +7,6 @@ function.
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
 import re
 from collections.abc import Iterable
 
@@ -296,7 +294,9 @@ def vin(value: str) -> bool:
 
 def ip_v4(value: str) -> bool:
     """Not a network mask, not unspecified or this machine: those identify nobody."""
-    address = ipaddress.IPv4Address(value)
+    from ipaddress import IPv4Address
+
+    address = IPv4Address(value)
     return not (
         address.is_unspecified or address.is_loopback or value.startswith(("255.", "0.")) or value.endswith(".0.0.0")
     )
@@ -304,8 +304,10 @@ def ip_v4(value: str) -> bool:
 
 def ip_v6(value: str) -> bool:
     """A valid address that is not unspecified or this machine."""
+    from ipaddress import IPv6Address
+
     try:
-        address = ipaddress.IPv6Address(value)
+        address = IPv6Address(value)
     except ValueError:
         return False
     return not (address.is_unspecified or address.is_loopback)
@@ -313,10 +315,12 @@ def ip_v6(value: str) -> bool:
 
 def base58check(value: str) -> bool:
     """Bitcoin's address checksum: the first four bytes of a double SHA-256."""
+    from hashlib import sha256
+
     number = 0
     for character in value:
         number = number * 58 + _BASE58.index(character)
     if number >> 200:
         return False
     raw = number.to_bytes(25, "big")
-    return hashlib.sha256(hashlib.sha256(raw[:21]).digest()).digest()[:4] == raw[21:]
+    return sha256(sha256(raw[:21]).digest()).digest()[:4] == raw[21:]

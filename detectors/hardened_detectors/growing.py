@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .entry import AHEAD, Entry
@@ -37,7 +38,6 @@ class Growth:
         self._spaced = [entry for entry in entries if entry.spaced and entry.longest <= _BLOCK]
         self._blocks = [entry for entry in entries if entry.spaced and entry.longest > _BLOCK]
         self._longest_spaced = max((entry.longest for entry in self._spaced), default=0) + AHEAD
-        self._spans = re.compile("|".join(sorted({entry.spans for entry in self._spaced})), re.ASCII)
         self._openings: dict[Entry, regex.Pattern[str]] = {}
         self.look_behind = max((entry.look_behind for entry in entries), default=0)
 
@@ -70,6 +70,10 @@ class Growth:
             if any(self._is_open(entry, text, at) for entry in self._spaced):
                 return at
         return open_at
+
+    @cached_property
+    def _spans(self) -> re.Pattern[str]:
+        return re.compile("|".join(sorted({entry.spans for entry in self._spaced})), re.ASCII)
 
     def _open_block(self, entry: Entry, text: str, start: int, open_at: int) -> int:
         for literal in entry.literals:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from .api import Finding
 from .entry import AHEAD, Entry
@@ -33,8 +34,6 @@ class Matcher:
         self._shapes = [entry for entry in entries if not entry.digits]
         self._bare = [entry for entry in entries if entry.digits and not entry.context]
         self._named = [entry for entry in entries if entry.digits and entry.context]
-        # One expression for all numbers that need no context, because most numbers are none of them.
-        self._any_bare = re.compile("|".join(entry.expression for entry in self._bare) or "(?!)", re.ASCII)
         signals = [*map(_signal, self._shapes), _NUMBER_SIGNAL, *map(_context_signal, self._named)]
         self._gate = Gate(signals, use_re2=use_re2)
 
@@ -74,6 +73,11 @@ class Matcher:
                     for entry in (*bare, *named):
                         if entry.digits and entry.digits[0] <= left and (span := _match(entry, text, at)):
                             yield self._finding(entry, span)
+
+    @cached_property
+    def _any_bare(self) -> re.Pattern[str]:
+        """One expression for all numbers that need no context, because most numbers are none of them."""
+        return re.compile("|".join(entry.expression for entry in self._bare) or "(?!)", re.ASCII)
 
     def _finding(self, entry: Entry, span: Span) -> Finding:
         return Finding(self._detector, entry.category, *span, entry.score)

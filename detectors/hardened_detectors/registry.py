@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -71,8 +70,10 @@ def _factory(name: str) -> Factory:
     points = _entry_points()
     if name in points:
         return cast(Factory, points[name].load())
+    from difflib import get_close_matches
+
     known = available()
-    close = difflib.get_close_matches(name, known, n=1)
+    close = get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise LookupError(f"no detector is called {name!r}.{hint} Known: {', '.join(known)}.")
 

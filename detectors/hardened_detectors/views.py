@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -106,7 +105,9 @@ def _unescape(escape: str) -> str:
         return binascii.unhexlify(escape.replace("%", "")).decode("utf-8", "replace")
     if escape[0] == "\\":
         return chr(int(escape[2:], 16))
-    return html.unescape(escape)
+    from html import unescape
+
+    return unescape(escape)
 
 
 def _decoded(view: View) -> Iterator[View]:
