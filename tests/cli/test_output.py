@@ -69,6 +69,16 @@ def test_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "12345" in lines[2], "a column without `least` keeps its width"
 
 
+def test_table_leaves_out_what_is_optional(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = [Column("a", least=10), Column("b", optional=True), Column("c", optional=True), Column("d")]
+    rows: list[list[str | Cell]] = [["a" * 20, "b" * 20, "c" * 20, "d" * 20]]
+    for terminal, shown in ((86, "abcd"), (76, "abcd"), (75, "acd"), (54, "acd"), (53, "ad"), (40, "ad")):
+        monkeypatch.setenv("COLUMNS", str(terminal))
+        header, line = printed(capsys, columns, rows)
+        assert "".join(header.split()) == shown
+        assert len(line) <= terminal
+
+
 def test_table_counts_what_a_terminal_counts(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, [Column("a"), Column("b")], [["日本", "x"], ["abcd", "y"], ["e\u0301fgh", "z"]])
     assert lines[1:] == ["日本  x", "abcd  y", "e\u0301fgh  z"]

@@ -89,7 +89,7 @@ def test_list(three_traces: None, run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert "support" in rows[0]
     assert "2,400→60" in rows[0]
     assert "≥ $0.0123" in rows[0], "one of the two prices is not known"
-    assert rows[1].index("redacted openai_api_key in output (secrets)") < rows[1].index("flagged email in input (pii)")
+    assert "redacted openai_api_key in output; flagged email in input" in rows[1], "the gravest first"
     assert "error 429" in rows[2], "the newest last, next to the prompt"
     assert "1 lines could not be read" in errors
 
@@ -119,8 +119,8 @@ def test_show_a_tree(three_traces: None, run: Run) -> None:
     assert printed.splitlines()[1:] == [
         "└─ chat gpt-4o-mini  (gpt-4o-mini-2024-07-18)  1.00 s  first chunk 0.25 s",
         "   │  user u-17  prompt support v3  tags beta",
-        "   │  flagged email in input (pii)",
-        "   │  redacted openai_api_key in output (secrets)",
+        "   │  flagged email in input, by pii warn",
+        "   │  redacted openai_api_key in output, by secrets redact",
         "   └─ run_guardrail secrets  1.0 ms",
     ]
     _, printed, _ = run("traces", "show", "a" * 32)

@@ -25,12 +25,12 @@ from hardened.errors import HardenedError
 _STDERR = 2  # the file descriptor, whatever sys.stderr has become
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 _COLUMNS = (
-    Column("what", least=12),
-    Column("model", least=10),
-    Column("decision", least=24),
+    Column("what", least=13),
+    Column("model", least=10, optional=True),
+    Column("decision", least=30),
     Column("tokens", right=True),
     Column("cost", right=True),
-    Column("first chunk", right=True),
+    Column("first chunk", right=True, optional=True),
     Column("time", right=True),
 )
 
@@ -133,12 +133,14 @@ def _print_result(calls: list[SpanRecord], received: list[str], traces: Path) ->
             print(f"The provider received: {output.paint(output.clean(prompt), 'cyan')}")
     shown = f"--path {traces}" if traces != Path(".hardened/traces").absolute() else ""
     print(f"\nThe traces lie in {output.clean(str(traces))} (OTLP/JSON lines). To look at them:\n")
-    for command, why in (
-        (f"{_command()} traces {shown}", "the last calls as a table"),
-        (f"{_command()} traces show {shown}", "the newest as a tree"),
-        ("hardened.load_traces()", "as a pandas table; notebooks/analyse_traces.ipynb plots it"),
-    ):
-        print(f"  {command.strip():28}  {why}")
+    ways = {
+        f"{_command()} traces {shown}".strip(): "the last calls as a table",
+        f"{_command()} traces show {shown}".strip(): "the newest as a tree",
+        "hardened.load_traces()": "as a pandas table; notebooks/analyse_traces.ipynb plots it",
+    }
+    width = max(map(len, ways))
+    for way, what in ways.items():
+        print(f"  {way:{width}}  {what}")
 
 
 def _command() -> str:

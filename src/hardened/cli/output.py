@@ -68,11 +68,16 @@ def print_json(value: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. Where the terminal is narrow, one with `least` shrinks down to so many characters."""
+    """A column of a table.
+
+    Where the terminal is narrow, one with `least` shrinks down to so many characters; where that is not enough, the
+    `optional` ones are left out, the first of them first.
+    """
 
     title: str
     right: bool = False
     least: int = 0
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,34 +89,30 @@ class Cell:
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]]) -> None:
-    """A table no wider than the terminal, as far as its columns can shrink."""
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
-    cells = [[Cell(clean(cell.text), cell.colours) for cell in row] for row in cells]
-    widths = _widths(columns, cells)
+    """A table no wider than the terminal, as far as its columns can shrink and be left out."""
     header = [Cell(column.title, ("bold",)) for column in columns]
-    for row in (header, *cells):
-        line = "  ".join(
-            _fitted(cell, width, column.right) for cell, width, column in zip(row, widths, columns, strict=True)
-        )
-        print(line.rstrip())
+    body = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    cells = [header, *([Cell(clean(cell.text), cell.colours) for cell in row] for row in body)]
+    natural = [max(_width(row[index].text) for row in cells) for index in range(len(columns))]
+    widths = _widths(columns, natural, terminal_width())
+    for row in cells:
+        fitted = (_fitted(row[index], width, columns[index].right) for index, width in widths.items())
+        print("  ".join(fitted).rstrip())
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:
-    widths = [
-        max(_width(text) for text in (column.title, *(row[index].text for row in rows)))
-        for index, column in enumerate(columns)
-    ]
-    excess = sum(widths) + 2 * (len(widths) - 1) - terminal_width()
-    while excess > 0:
-        widest = max(
-            (index for index, column in enumerate(columns) if 0 < column.least < widths[index]),
-            key=lambda index: widths[index],
-            default=None,
-        )
-        if widest is None:
+def _widths(columns: Sequence[Column], natural: Sequence[int], room: int) -> dict[int, int]:
+    """The columns that are shown, by number, and how wide they are."""
+    widths = dict(enumerate(natural))
+    least = {index: min(columns[index].least or width, width) for index, width in widths.items()}
+    for index in (index for index, column in enumerate(columns) if column.optional):
+        if sum(least.values()) + 2 * (len(least) - 1) > room:
+            del widths[index], least[index]
+    for _ in range(sum(widths.values()) + 2 * (len(widths) - 1) - room):
+        slack = {index: widths[index] - least[index] for index in widths}
+        index = max(slack, key=slack.__getitem__)
+        if not slack[index]:
             break
-        widths[widest] -= 1
-        excess -= 1
+        widths[index] -= 1
     return widths
 
 

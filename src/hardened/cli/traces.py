@@ -19,10 +19,10 @@ from hardened.guards.verdict import GRAVITY
 
 _COLUMNS = (
     Column("started"),
-    Column("call", least=12),
-    Column("feature", least=8),
-    Column("decision", least=24),
-    Column("tokens", right=True),
+    Column("call", least=14),
+    Column("feature", least=10, optional=True),
+    Column("decision", least=30),
+    Column("tokens", right=True, optional=True),
     Column("cost", right=True),
     Column("time", right=True),
     Column("trace"),
@@ -235,10 +235,9 @@ def decision_cell(trace: Trace) -> Cell:
 
 
 def decision_text(decision: GuardDecision) -> str:
-    """`redacted openai_api_key in output (secrets)`"""
-    found = f" {', '.join(decision.categories)}" if decision.categories else ""
-    shadow = "" if decision.enforced else ", not enforced"
-    return f"{decision.outcome}{found} in {decision.stage} ({decision.detector}{shadow})"
+    """`redacted openai_api_key in output`"""
+    found = ", ".join(decision.categories) or decision.detector
+    return f"{decision.outcome} {found} in {decision.stage}{'' if decision.enforced else ' (not enforced)'}"
 
 
 def gravest(decisions: Iterable[GuardDecision]) -> str | None:
@@ -332,7 +331,10 @@ def _details(span: SpanRecord, messages: bool) -> Iterator[tuple[str, tuple[outp
     if span.error_type:
         yield f"error {span.error_type}", ("red",)
     for decision in span.guard_decisions:
-        yield decision_text(decision), output.outcome_colour(decision.outcome)
+        yield (
+            f"{decision_text(decision)}, by {decision.detector} {decision.action}",
+            output.outcome_colour(decision.outcome),
+        )
     if messages:
         for message in [*(span.input_messages or ()), *(span.output_messages or ())]:
             yield output.shorten(f"{message.get('role', '?')}: {_message_text(message)}", _MESSAGE_CHARACTERS), ()
