@@ -136,7 +136,7 @@ def _content_type(response: Any) -> str:
 
 
 def _wrap(response: Any, rewriter: Rewriter) -> Any:
-    package = _package(type(response))
+    package = _package(response.__class__)
     decoder = response._get_content_decoder()
     identity = package._decoders.IdentityDecoder
     if not isinstance(decoder, identity):

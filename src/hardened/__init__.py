@@ -49,7 +49,25 @@ _HOMES = {
     "uninstrument": "hardened.setup",
 }
 
-__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "BlockedError",
+    "HardenedError",
+    "Policy",
+    "PolicyError",
+    "Verdict",
+    "__version__",
+    "acheck",
+    "check",
+    "configure",
+    "context",
+    "detector",
+    "flush",
+    "guard",
+    "instrument",
+    "load_traces",
+    "propagate",
+    "uninstrument",
+]
 
 
 def __getattr__(name: str) -> Any:

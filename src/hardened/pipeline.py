@@ -79,9 +79,9 @@ def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Step:
 def _guard_response(call: Call, reply: Reply, guards: Guards, record: CallRecord) -> Step:
     if not guards.active:
         return
-    body = reply.body
+    body: Json | str | None = reply.body
     if isinstance(body, str):
-        holder = {"text": body}
+        holder: Json = {"text": body}
         slots = [Slot(holder, "text", "assistant")]
     elif isinstance(body, dict):
         holder = body
@@ -91,7 +91,7 @@ def _guard_response(call: Call, reply: Reply, guards: Guards, record: CallRecord
     verdicts = yield from _check(slots, [OUTPUT_STAGE.get(slot.kind, "output") for slot in slots], guards, record)
     if any(_changed(slot, verdict) for slot, verdict in zip(slots, verdicts, strict=True)):
         _write(slots, verdicts)
-        reply.replace(holder["text"] if isinstance(body, str) else body)
+        reply.replace(holder["text"] if isinstance(body, str) else holder)
 
 
 def _check(

@@ -8,12 +8,12 @@ from typing import Any
 
 from hardened.errors import BlockedError
 from hardened.guards.engine import Guards, enforce
-from hardened.guards.stream import StreamGuard
+from hardened.guards.stream import StreamGuard, repeat
 from hardened.guards.verdict import Stage
 from hardened.telemetry.faults import report
 from hardened.telemetry.record import CallRecord
 from hardened.worker import worker
-from hardened_instrumentation.calls import Call, Delta, Ending, EventView, ResponseView, SlotKind, WireEvent
+from hardened_instrumentation.calls import Call, Delta, Ending, EventView, SlotKind, WireEvent
 
 Place = tuple[Any, ...]
 
@@ -123,23 +123,21 @@ class GuardedStream:
             raise
 
     def _repeat(self, snapshot: Delta) -> bool:
-        """A whole text comes again: the redaction of the whole equals what was released of it (design of the guard)."""
+        """A whole text comes again: it says what was released of it piece by piece."""
         assert self._guards is not None
         slot = snapshot.slot
         if slot.kind not in STAGES:
             return False
-        stage = STAGES[slot.kind]
-        check = self._guards.check_json if slot.kind == "arguments" else self._guards.check
-        verdict = check(slot.read(), stage, role="assistant")
-        self._record.verdict(verdict, repeated=True)
-        enforce(verdict)
-        if verdict.text == slot.read():
+        stage, text = STAGES[slot.kind], slot.read()
+        allowed, decisions = repeat(self._guards, stage, text, kind=slot.kind)
+        self._record.decided(stage, decisions, repeated=True)
+        if allowed == text:
             return False
-        slot.write(verdict.text)
+        slot.write(allowed)
         return True
 
     def _guard_raw(self, event: WireEvent) -> None:
-        """What is no JSON (a comment, an event cut off in the middle) is text that an application can see in raw lines."""
+        """What is no JSON, as an event cut off in the middle, is text that an application can see in raw lines."""
         raw = event.raw.decode("utf-8", "replace")
         if self._guards is None or len(raw) < 32:  # `data: [DONE]`, `: keep-alive`
             return

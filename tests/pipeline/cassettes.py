@@ -66,7 +66,7 @@ def player() -> Any:
 
 
 def play(module: Any, provider: str, plant: str | None = None) -> Iterator[Played]:
-    """Play every recorded call of a provider's SDK. With `plant`, that text stands in every text of request and answer."""
+    """Play every recorded call of an SDK. With `plant`, that text stands in every text of request and answer."""
     make, wanted = module.CFG[provider]
     call = make(None)
     for path in sorted((SHARED / "cassettes").rglob("*.yaml")):

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import openai
 import pytest

@@ -1,6 +1,6 @@
 """Every way in which an application calls the provider SDKs, as functions that return what the application sees.
 
-The same list serves the seam's tests (is the result what the SDK returns without us?) and the pipeline's (one span each).
+The same list serves the seam's tests (is the result what the SDK returns without us?) and the pipeline's (one span).
 A shape gets a `Clients` and returns plain data; ids and times, which differ from call to call, are left out.
 """
 
@@ -397,9 +397,11 @@ def async_message(clients: Clients) -> Any:
 @shape
 def async_message_stream_helper(clients: Clients) -> Any:
     async def call() -> Any:
-        async with clients.async_anthropic() as client:
-            async with client.messages.stream(model=CLAUDE, max_tokens=64, messages=ASK) as stream:
-                return ["".join([text async for text in stream.text_stream]), plain(await stream.get_final_message())]
+        async with (
+            clients.async_anthropic() as client,
+            client.messages.stream(model=CLAUDE, max_tokens=64, messages=ASK) as stream,
+        ):
+            return ["".join([text async for text in stream.text_stream]), plain(await stream.get_final_message())]
 
     return asyncio.run(call())
 

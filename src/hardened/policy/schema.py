@@ -109,7 +109,7 @@ class Telemetry(Section):
         None, description="Whether messages are recorded at all, scrubbed. Preset `strict`: no."
     )
     max_content_bytes: PositiveInt = Field(65536, description="Most bytes of messages on one span.")
-    native_spans: Literal["replace", "adopt", "keep"] = Field(
+    native_spans: Literal["replace", "keep"] = Field(
         "replace", description="What becomes of the spans that a provider SDK emits by itself for the same call."
     )
     metrics: bool = Field(True, description="Whether metrics are recorded.")

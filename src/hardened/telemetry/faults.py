@@ -11,7 +11,7 @@ _counts: Counter[tuple[str, str]] = Counter()
 
 
 def report(doing: str, error: BaseException) -> None:
-    """Count a fault; log its kind the first time. Only the type is named: a message may hold what was being recorded."""
+    """Count a fault; log its kind the first time, and never its message, which may hold what was being recorded."""
     key = (doing, type(error).__qualname__)
     _counts[key] += 1
     if _counts[key] == 1:

@@ -160,8 +160,9 @@ class CallRecord:
     @contained
     def responded(self, reply: Reply) -> None:
         """The response is as the application will see it."""
-        if isinstance(reply.body, dict):
-            self._response = self._call.wire.response(reply.body)
+        body: Json | str | None = reply.body
+        if isinstance(body, dict):
+            self._response = self._call.wire.response(body)
 
     def first_content(self) -> None:
         """A stream has brought content; the first time counts."""
@@ -398,8 +399,8 @@ def _cost_attributes(cost: Cost | None) -> dict[str, Any]:
 
 def _compact(one: _Guarded) -> str:
     decision = one.decision
-    enforced = "" if decision.enforced else ":shadow"
-    return f"{one.stage}:{decision.detector}:{decision.action}:{decision.outcome}:{','.join(sorted(one.categories))}{enforced}"
+    said = [one.stage, decision.detector, decision.action, decision.outcome, ",".join(sorted(one.categories))]
+    return ":".join(said if decision.enforced else [*said, "shadow"])
 
 
 def _system_prompt(view: RequestView) -> str:

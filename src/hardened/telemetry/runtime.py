@@ -47,10 +47,15 @@ _runtime: Runtime | None = None
 
 def runtime() -> Runtime:
     """The telemetry of the active policy."""
-    return _runtime or _build(active())
+    found = _runtime
+    if found is None:
+        _build(active())
+        found = _runtime
+        assert found is not None
+    return found
 
 
-def _build(policy: Policy) -> Runtime:
+def _build(policy: Policy) -> None:
     global _runtime
     with _lock:
         _runtime = Runtime(
@@ -59,7 +64,6 @@ def _build(policy: Policy) -> Runtime:
             captures_content=wants_content(policy) and not scrub.missing(),
             content_budget=policy.telemetry.max_content_bytes // 2,
         )
-        return _runtime
 
 
 on_change(_build)
