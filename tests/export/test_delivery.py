@@ -109,6 +109,8 @@ def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "10")
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10")
     delivery = Delivery("test", closed(recorder))
+    lost: list[int] = []
+    delivery.on_lost = lost.append
     delivery.on_end(make_span("first"))
     delivery.start_flush()
     assert recorder.entered.wait(LONG)  # the first is in flight, the queue is empty
@@ -117,7 +119,7 @@ def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
     recorder.gate.set()
     assert not delivery.close(LONG)
     assert delivery.counts == Counts(accepted=26, delivered=11, failed=0)
-    assert delivery.counts.undelivered == 15
+    assert delivery.counts.undelivered == sum(lost) == 15
 
 
 def test_a_closed_delivery_takes_nothing_more(recorder: Recorder) -> None:

@@ -220,6 +220,33 @@ def test_grpc_without_its_package(
     assert telemetry.stats() == {"otlp": Counts(1, 0, 1)}
 
 
+@pytest.mark.parametrize(
+    ("enabled", "env", "signal", "expected"),
+    [
+        ("auto", {}, "TRACES", False),
+        ("auto", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, "TRACES", True),
+        ("auto", {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x"}, "METRICS", False),
+        ("auto", {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://x"}, "METRICS", True),
+        ("auto", {"OTEL_TRACES_EXPORTER": "otlp"}, "TRACES", True),
+        ("auto", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_TRACES_EXPORTER": "console"}, "TRACES", False),
+        ("auto", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_METRICS_EXPORTER": "none"}, "METRICS", False),
+        (True, {}, "TRACES", True),
+        (True, {"OTEL_METRICS_EXPORTER": "none"}, "METRICS", False),
+        (False, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, "TRACES", False),
+    ],
+)
+def test_when_otlp_is_on(enabled: Any, env: dict[str, str], signal: str, expected: bool) -> None:
+    policy = Policy.model_validate({"telemetry": {"otlp": {"enabled": enabled}}})
+    assert destinations.otlp_enabled(policy, env, signal) is expected
+
+
+def test_an_otlp_endpoint_at_langfuse_is_not_a_second_way_there() -> None:
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://cloud.langfuse.com/api/public/otel"}
+    keys = {"LANGFUSE_PUBLIC_KEY": "pk-" + "x", "LANGFUSE_SECRET_KEY": "sk-" + "x"}
+    assert [one.name for one in destinations.own_deliveries(Policy(), env)] == ["otlp"]
+    assert destinations.own_deliveries(Policy(), {**env, **keys}) == []
+
+
 # --- the application's provider
 
 
@@ -398,6 +425,22 @@ def test_metrics_over_otlp(make: Make, sink: Sink, monkeypatch: pytest.MonkeyPat
     message = ExportMetricsServiceRequest.FromString(sink.to("/v1/metrics")[0].body)
     assert message.resource_metrics[0].scope_metrics[0].metrics[0].name == "calls"
     assert telemetry.close(LONG)  # while there still is a server
+
+
+def test_what_could_not_be_sent_is_a_metric(make: Make, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{sink.url}/v1/traces")
+    sink.answer = lambda _request: 400
+    reader = InMemoryMetricReader()
+    metrics.set_meter_provider(MeterProvider([reader], shutdown_on_exit=False))
+    telemetry = make()
+    for _ in range(3):
+        telemetry.tracer().start_span("chat").end()
+    assert telemetry.flush(LONG)
+    data = reader.get_metrics_data()
+    assert data is not None
+    (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
+    assert metric.name == "hardened.telemetry.dropped"
+    assert [point.value for point in metric.data.data_points] == [3]
 
 
 def test_metrics_switched_off(make: Make) -> None:

@@ -13,11 +13,13 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from hardened.telemetry.faults import report
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -56,9 +58,12 @@ class Delivery(SpanProcessor):
     ) -> None:
         self.name = name
         self.exporter = CountingExporter(exporter, name)
+        self.on_lost: Callable[[int], None] = lambda _count: None
+        """Called with the number of spans that were dropped or refused, as it happens."""
         self._wanted = wanted
         self._closed = False
         self._begin_count()
+        self.exporter.on_failed = self._lost
         self._batches = BatchSpanProcessor(
             self.exporter,
             schedule_delay_millis=None if OTEL_BSP_SCHEDULE_DELAY in os.environ else _SCHEDULE_DELAY,
@@ -86,6 +91,10 @@ class Delivery(SpanProcessor):
             return
         with self._lock:
             self._accepted += 1
+        processor: Any = self._batches._batch_processor
+        queue = processor._queue
+        if len(queue) == queue.maxlen:  # OpenTelemetry will drop the oldest
+            self._lost(1)
         self._batches.on_end(span)
 
     def force_flush(self, timeout_millis: int | None = 30_000) -> bool:
@@ -131,6 +140,12 @@ class Delivery(SpanProcessor):
             self._batches._batch_processor.shutdown(timeout_millis=int(timeout * 1000))
         return self.counts.undelivered == 0
 
+    def _lost(self, count: int) -> None:
+        try:
+            self.on_lost(count)
+        except Exception as error:  # noqa: BLE001 - never raises
+            report("counting what was not delivered", error)
+
     def _begin_count(self) -> None:
         self._lock = threading.Lock()
         self._accepted = 0
@@ -150,6 +165,7 @@ class CountingExporter(SpanExporter):
         self.inner = exporter
         self.delivered = 0
         self.failed = 0
+        self.on_failed: Callable[[int], None] = lambda _count: None
         self._name = name
         self._complained = False
 
@@ -166,6 +182,7 @@ class CountingExporter(SpanExporter):
             self.delivered += len(spans)
         else:
             self.failed += len(spans)
+            self.on_failed(len(spans))
         return result
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

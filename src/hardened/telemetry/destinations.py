@@ -141,9 +141,9 @@ def _otlp(policy: Policy, env: Mapping[str, str], content: bool) -> SpanExporter
 
 def otlp_enabled(policy: Policy, env: Mapping[str, str] = os.environ, signal: str = "TRACES") -> bool:
     """Whether `signal` goes to an OTLP endpoint: as the policy says, else if OpenTelemetry's variables name one."""
-    if policy.telemetry.otlp.enabled != "auto":
-        return policy.telemetry.otlp.enabled
     chosen = _chosen(f"OTEL_{signal}_EXPORTER", env)
+    if policy.telemetry.otlp.enabled != "auto":
+        return policy.telemetry.otlp.enabled and "none" not in chosen
     if chosen:
         return "otlp" in chosen
     return bool(env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or env.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"))

@@ -30,6 +30,7 @@ from hardened.policy.active import active, on_change
 from hardened.telemetry import destinations, scrub, semconv
 from hardened.telemetry.context import StampProcessor
 from hardened.telemetry.delivery import Counts, Delivery
+from hardened.telemetry.metrics import Metrics
 from hardened.version import __version__
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Telemetry:
         self._joined: list[TracerProvider] = []  # the application's providers that deliver to us
         self._tracer: tuple[TracerProvider, Tracer] | None = None  # the global provider, and what is used under it
         self._meter: tuple[MeterProvider, Meter] | None = None
+        self._metrics: tuple[Meter, Metrics] | None = None
         self._unlock()
         after_fork = weakref.WeakMethod(self._unlock)
         os.register_at_fork(after_in_child=lambda: (method := after_fork()) and method())
@@ -110,6 +112,8 @@ class Telemetry:
 
         provider = SdkTracerProvider(resource=_resource(self._policy), shutdown_on_exit=False)
         self._own = destinations.own_deliveries(self._policy)
+        for delivery in self._own:
+            delivery.on_lost = self._count_lost
         for processor in (StampProcessor(), *self._shared_deliveries(), *self._own):
             provider.add_span_processor(processor)
         return provider
@@ -117,6 +121,8 @@ class Telemetry:
     def _shared_deliveries(self) -> list[Delivery]:
         if self._shared is None:
             self._shared = destinations.shared_deliveries(self._policy)
+            for delivery in self._shared:
+                delivery.on_lost = self._count_lost
         return self._shared
 
     # --- metrics
@@ -154,6 +160,12 @@ class Telemetry:
 
         reader = PeriodicExportingMetricReader(OTLPMetricExporter())
         return SdkMeterProvider([reader], resource=_resource(self._policy), shutdown_on_exit=False)
+
+    def _count_lost(self, count: int) -> None:
+        meter = self.meter()
+        if self._metrics is None or self._metrics[0] is not meter:
+            self._metrics = (meter, Metrics(meter))
+        self._metrics[1].dropped(count)
 
     # --- the end
 
@@ -266,29 +278,40 @@ def stats() -> dict[str, Counts]:
 
 
 def _start() -> Telemetry:
-    global _current, _listening
+    global _current
+    _prepare_once()
+    policy = active()  # not under our lock: who sets a policy holds the policy's lock and then asks for ours
     with _lock:
         if _current is None:
-            policy = active()
             _current = Telemetry(policy)
             scrub.set_span_filter(destinations.ContentRule(policy))
-            if not _listening:
-                _listening = True
-                on_change(_replace)
-                atexit.register(shutdown)
-                os.register_at_fork(before=_deliver_at_exit_of_children, after_in_child=_unlock)
-                _deliver_at_exit_of_children()
-        return _current
+        telemetry = _current
+    if active() is policy:
+        return telemetry
+    _replace(active())
+    return _start()
 
 
-_listening = False
+def _prepare_once() -> None:
+    global _prepared
+    with _lock:
+        first, _prepared = not _prepared, True
+    if first:
+        on_change(_replace)
+        atexit.register(shutdown)
+        os.register_at_fork(before=_deliver_at_exit_of_children, after_in_child=_unlock)
+        _deliver_at_exit_of_children()
 
 
-def _replace(_policy: Policy) -> None:
+_prepared = False
+
+
+def _replace(policy: Policy) -> None:
     """Another policy holds: the next span starts anew under it, and what waits is delivered in the background."""
     global _current
     with _lock:
         telemetry, _current = _current, None
+        scrub.set_span_filter(destinations.ContentRule(policy))
     if telemetry is not None:
         _in_thread(lambda: telemetry.close(EXIT_TIMEOUT))
 
