@@ -161,6 +161,24 @@ def test_an_id_that_fits_several_or_none(three_traces: None, run: Run) -> None:
     assert (code, "No trace that begins with f" in errors) == (1, True)
 
 
+def test_no_more_files_are_read_than_it_takes(three_traces: None, run: Run) -> None:
+    newest = next(TRACES.iterdir())
+    older = newest.with_name("traces-2026-09-20.jsonl")
+    older.write_text("not read\n")
+    assert run("traces", "--limit", "3")[2].startswith("1 lines")
+    assert run("traces", "--limit", "4")[2].startswith("2 lines")
+
+
+def test_a_trace_that_began_in_an_older_file(three_traces: None, run: Run) -> None:
+    newest = next(TRACES.iterdir())
+    newest.rename(newest.with_name("traces-2026-09-20.jsonl"))
+    write(span("c", "8", "embeddings", at=130, gen_ai__operation__name="embeddings"))
+    printed = run("traces", "show", "last")[1]
+    assert printed.startswith("trace " + "c" * 32)
+    assert "chat gpt-4o-mini" in printed
+    assert "embeddings" in printed
+
+
 def test_options_before_and_after_show(three_traces: None, run: Run) -> None:
     TRACES.rename("elsewhere")
     assert run("traces", "--path", "elsewhere", "show", "b")[0] == 0

@@ -161,7 +161,7 @@ def read_spans(
     Raises FileNotFoundError if there is nothing at `path`.
     """
     begin = _begin(since)
-    for file in trace_files(path, since=begin):
+    for file in trace_files(path, since=since):
         for line in _lines(file, on_skip):
             if trace_id is not None and trace_id not in line:
                 continue  # cheaper than to parse it
@@ -176,15 +176,19 @@ def read_spans(
                     yield span
 
 
-def trace_files(path: str | os.PathLike[str], *, since: datetime | None = None) -> list[Path]:
-    """The trace files at `path`, the newest first. A file of a day before `since` holds nothing that is wanted."""
+def trace_files(path: str | os.PathLike[str], *, since: Since | None = None) -> list[Path]:
+    """The trace files at `path`, the newest first; without those of days before `since`.
+
+    Raises FileNotFoundError if there is nothing at `path`.
+    """
     place = Path(path)
     if place.is_file():
         return [place]
     if not place.is_dir():
         raise FileNotFoundError(f"no traces at {place}: there is no such file or directory")
     found = [(_age(file), file) for file in place.iterdir() if file.name.endswith(_SUFFIXES) and file.is_file()]
-    earliest = since.astimezone(UTC).date().isoformat() if since else ""
+    begin = _begin(since)
+    earliest = begin.date().isoformat() if begin else ""
     return [file for (day, _, _), file in sorted(found, reverse=True) if not day or day >= earliest]
 
 

@@ -6,13 +6,13 @@ import argparse
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.analysis.load import traces_path
-from hardened.analysis.spans import GuardDecision, Since, SpanRecord, read_spans
+from hardened.analysis.spans import GuardDecision, Since, SpanRecord, read_spans, trace_files
 from hardened.cli import output
 from hardened.cli.output import Cell, Column
 from hardened.guards.verdict import GRAVITY
@@ -135,9 +135,7 @@ class Trace:
 def list_traces(options: argparse.Namespace) -> int:
     """`hardened traces`"""
     skipped: list[None] = []
-    spans = read_spans(options.path or traces_path(), since=options.since, on_skip=lambda: skipped.append(None))
-    traces = [trace for trace in newest_traces(spans) if trace.decisions or not options.guarded]
-    traces = traces[: options.limit]
+    traces = newest_traces(options, options.limit, guarded=options.guarded, on_skip=lambda: skipped.append(None))
     if options.json:
         output.print_json([summary(trace) for trace in traces])
     elif traces:
@@ -151,31 +149,52 @@ def list_traces(options: argparse.Namespace) -> int:
 
 def show_trace(options: argparse.Namespace) -> int:
     """`hardened traces show`"""
-    path = options.path or traces_path()
     wanted = options.trace.lower()
-    spans = read_spans(path, since=options.since, trace_id=None if wanted == "last" else wanted)
-    traces = newest_traces(spans)
-    if wanted != "last" and len(traces) > 1:
+    if wanted == "last":
+        newest = newest_traces(options, 1)
+        if not newest:
+            _say_nothing_found(options, "No traces")
+            return 1
+        wanted = newest[0].id  # and read again: it may have begun in an older file
+    traces = newest_traces(options, sys.maxsize, trace_id=wanted)
+    if not traces:
+        _say_nothing_found(options, f"No trace that begins with {wanted}")
+        return 1
+    if len(traces) > 1:
         print(f"{len(traces)} traces begin with {output.clean(wanted)}: give more of the id.", file=sys.stderr)
         return 1
-    if not traces:
-        _say_nothing_found(options, "No traces" if wanted == "last" else f"No trace that begins with {wanted}")
-        return 1
-    trace = traces[0]
     if options.json:
-        output.print_json({**summary(trace), "spans": [asdict(span) for span in trace.spans]})
+        output.print_json({**summary(traces[0]), "spans": [asdict(span) for span in traces[0].spans]})
     else:
-        _print_tree(trace, options.messages)
+        _print_tree(traces[0], options.messages)
     return 0
 
 
-def newest_traces(spans: Iterable[SpanRecord]) -> list[Trace]:
-    """Spans put together to traces, the newest trace first."""
+def newest_traces(
+    options: argparse.Namespace,
+    most: int,
+    *,
+    trace_id: str | None = None,
+    guarded: bool = False,
+    on_skip: Callable[[], object] | None = None,
+) -> list[Trace]:
+    """The newest traces, the newest first. Files are read from the newest on, no more of them than it takes."""
     by_id: defaultdict[str, list[SpanRecord]] = defaultdict(list)
-    for span in spans:
-        by_id[span.trace_id].append(span)
-    traces = [Trace(id, sorted(found, key=lambda span: span.start)) for id, found in by_id.items()]
-    return sorted(traces, key=lambda trace: trace.start, reverse=True)
+    for file in trace_files(options.path or traces_path(), since=options.since):
+        for span in read_spans(file, since=options.since, trace_id=trace_id, on_skip=on_skip):
+            by_id[span.trace_id].append(span)
+        if sum(not guarded or _is_guarded(spans) for spans in by_id.values()) >= most:
+            break
+    traces = [
+        Trace(id, sorted(spans, key=lambda span: span.start))
+        for id, spans in by_id.items()
+        if not guarded or _is_guarded(spans)
+    ]
+    return sorted(traces, key=lambda trace: trace.start, reverse=True)[:most]
+
+
+def _is_guarded(spans: Iterable[SpanRecord]) -> bool:
+    return any(span.guard_decisions for span in spans)
 
 
 def _say_nothing_found(options: argparse.Namespace, what: str) -> None:
