@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from hardened.telemetry import scrub
+from hardened.telemetry.scrub import boundary
 
 
 @pytest.fixture(scope="session")
@@ -18,11 +19,23 @@ def scrubber() -> scrub.Scrubber:
     return scrub.Scrubber()
 
 
+@pytest.fixture(autouse=True)
+def nothing_installed() -> Iterator[None]:
+    """What other tests have installed is there again afterwards."""
+    records, span_filter = boundary._state.records, boundary._state.filter
+    scrub.uninstall()
+    scrub.set_span_filter(None)
+    yield
+    scrub.uninstall()
+    scrub.set_span_filter(span_filter)
+    if records is not None:
+        scrub.install(records.scrubber)
+
+
 @pytest.fixture
-def installed(scrubber: scrub.Scrubber) -> Iterator[scrub.Scrubber]:
+def installed(nothing_installed: None, scrubber: scrub.Scrubber) -> scrub.Scrubber:
     scrub.install(scrubber)
-    yield scrubber
-    scrub.uninstall(scrub=True)
+    return scrubber
 
 
 class Sink:

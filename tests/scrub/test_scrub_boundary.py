@@ -84,7 +84,7 @@ def test_processors_made_before_and_after(scrubber: scrub.Scrubber) -> None:
         provider.force_flush()
         other.force_flush()
     finally:
-        scrub.uninstall(scrub=True)
+        scrub.uninstall()
     assert before.json.count("for [EMAIL]") == 2 and after.json.count("for [EMAIL]") == 3
     assert not leaks(EMAIL, before.json + after.json)
     provider.shutdown()
@@ -99,7 +99,7 @@ def test_spans_that_wait_in_a_queue_since_before(scrubber: scrub.Scrubber) -> No
     try:
         provider.force_flush()
     finally:
-        scrub.uninstall(scrub=True)
+        scrub.uninstall()
     assert "for [EMAIL]" in recorder.json
     provider.shutdown()
 
@@ -114,9 +114,7 @@ def test_uninstall_puts_everything_back(scrubber: scrub.Scrubber) -> None:
     made_meanwhile = SimpleSpanProcessor(exporter)
     assert processor.span_exporter is not exporter
     scrub.uninstall()
-    assert processor.span_exporter is not exporter  # scrubbing stays on unless asked for
-    scrub.uninstall(scrub=True)
-    scrub.uninstall(scrub=True)
+    scrub.uninstall()
     assert [owner.__dict__.get(name) for owner, name in SEAMS] == before
     assert processor.span_exporter is exporter and made_meanwhile.span_exporter is exporter
     assert logging.getLogger is get_logger and "getLogger" not in vars(logging.Logger.manager)
@@ -127,6 +125,8 @@ def test_uninstall_puts_everything_back(scrubber: scrub.Scrubber) -> None:
 
 def test_a_second_install_changes_the_scrubber_and_nothing_else(installed: scrub.Scrubber) -> None:
     layers = [owner.__dict__.get(name) for owner, name in SEAMS]
+    scrub.install()
+    assert scrub.stats() is installed.stats  # nothing asked for another one
     scrub.install(scrub.Scrubber(lambda text: [Finding("own", "mine", 0, len(text))]))
     assert [owner.__dict__.get(name) for owner, name in SEAMS] == layers
     recorder = Recorder()
@@ -139,7 +139,7 @@ def test_whoever_patches_over_us_keeps_working(scrubber: scrub.Scrubber) -> None
     ours = Span._readable_span
     try:
         Span._readable_span = lambda self: ours(self)  # type: ignore[method-assign]
-        scrub.uninstall(scrub=True)
+        scrub.uninstall()
         recorder = Recorder()
         end_a_span(provider_with(SimpleSpanProcessor(recorder)))
         assert EMAIL in recorder.json
@@ -293,8 +293,18 @@ def test_what_a_detector_raises_never_reaches_the_application() -> None:
         recorder = Recorder()
         end_a_span(provider_with(SimpleSpanProcessor(recorder)))
     finally:
-        scrub.uninstall(scrub=True)
+        scrub.uninstall()
     assert '"note": "[SCRUB_FAILED len=' in recorder.json and EMAIL not in recorder.json
+
+
+def test_texts_can_be_scrubbed_before_they_are_cut(scrubber: scrub.Scrubber) -> None:
+    assert scrub.scrub_text(f"for {EMAIL}") == f"for {EMAIL}"  # nothing is installed
+    scrub.install(scrubber)
+    try:
+        assert scrub.scrub_text(f"for {EMAIL}") == "for [EMAIL]"
+        assert scrub.scrub_text(f"for {EMAIL}", key="password") == "[REDACTED]"
+    finally:
+        scrub.uninstall()
 
 
 def test_the_filter_chooses_what_each_exporter_gets(installed: scrub.Scrubber) -> None:
@@ -338,7 +348,7 @@ def sdk_without_a_seam(monkeypatch: pytest.MonkeyPatch, scrubber: scrub.Scrubber
 
     monkeypatch.setattr(export, "SimpleSpanProcessor", Renamed)
     yield
-    scrub.uninstall(scrub=True)
+    scrub.uninstall()
 
 
 @pytest.mark.usefixtures("sdk_without_a_seam")
@@ -362,7 +372,7 @@ def test_a_missing_seam_is_told_and_only_metadata_leaves(
     loggers.get_logger("tests").emit(body="hello", attributes={"note": "hello", "n": 1})
     (item,) = memory.get_finished_logs()
     assert item.log_record.body is None and dict(item.log_record.attributes or {}) == {"n": 1}
-    scrub.uninstall(scrub=True)
+    scrub.uninstall()
     assert scrub.missing() == ()
 
 
@@ -373,7 +383,7 @@ def test_all_seams_are_there() -> None:
         assert scrub.missing() == ()
         assert all(isinstance(owner.__dict__[name], boundary._InstanceAttribute) for owner, name in SEAMS[1:])
     finally:
-        scrub.uninstall(scrub=True)
+        scrub.uninstall()
 
 
 def test_readers_of_metrics_made_before(scrubber: scrub.Scrubber) -> None:
@@ -388,7 +398,7 @@ def test_readers_of_metrics_made_before(scrubber: scrub.Scrubber) -> None:
         assert unregistered._collect is None
         assert unregistered.get_metrics_data() is None
     finally:
-        scrub.uninstall(scrub=True)
+        scrub.uninstall()
     assert data is not None and "[EMAIL]" in data.to_json() and not leaks(EMAIL, data.to_json())
     raw = reader.get_metrics_data()
     assert raw is not None and EMAIL in raw.to_json()  # what the SDK keeps counting was never changed

@@ -11,6 +11,7 @@ import pytest
 from scrub_canaries import CANARIES, leaks
 
 from hardened.telemetry import scrub
+from hardened.testing import FakeProvider
 
 EMAIL = CANARIES["email"]
 
@@ -44,13 +45,28 @@ def test_loggers_of_sdks(stream: io.StringIO, name: str) -> None:
     assert not leaks(EMAIL, output)
 
 
+def test_the_real_sdks_at_debug(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    anthropic, openai = pytest.importorskip("anthropic"), pytest.importorskip("openai")
+    messages = [{"role": "user", "content": f"I am {EMAIL}"}]
+    with FakeProvider() as provider:
+        for name, value in provider.env().items():
+            monkeypatch.setenv(name, value)
+        with anthropic.Anthropic() as client:
+            client.messages.create(model="claude-opus-5", max_tokens=10, messages=messages)
+        with openai.OpenAI() as client:
+            client.chat.completions.create(model="gpt-5-mini", messages=messages, user=EMAIL)
+    output = stream.getvalue()
+    assert "anthropic._base_client" in output and "openai._base_client" in output and "I am [EMAIL]" in output
+    assert not leaks(EMAIL, output)
+
+
 def test_loggers_that_exist_already(scrubber: scrub.Scrubber, caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("openai.made_before")
     scrub.install(scrubber)
     try:
         log.warning("for %s", EMAIL)
     finally:
-        scrub.uninstall(scrub=True)
+        scrub.uninstall()
     log.warning("after %s", "it")
     assert caplog.messages == ["for [EMAIL]", "after it"]
 

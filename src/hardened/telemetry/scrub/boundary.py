@@ -58,28 +58,26 @@ _state = _State()
 
 
 def install(scrubber: Scrubber | None = None) -> None:
-    """Scrub everything that any exporter of this process sends from now on. A second call exchanges the scrubber.
+    """Scrub everything that any exporter of this process sends from now on, with the default scrubber if none is given.
 
-    Also covers what the SDKs of providers and their HTTP libraries log (`LogFilter`).
+    If it is installed already, `scrubber` takes the place of the present one. Also covers what the SDKs of providers
+    and their HTTP libraries log (`LogFilter`).
     """
     with _state.lock:
-        records = Records(scrubber or Scrubber())
-        records.metadata_only = bool(_state.missing)
         first = _state.records is None
-        _state.records = records
+        if not first and scrubber is None:
+            return
+        records = _state.records = Records(scrubber or Scrubber(), metadata_only=bool(_state.missing))
         stdlib_logs.install(records.scrubber)
         if first:
             for module in dict.fromkeys(seam.module for seam in _SEAMS):
                 _watch(module)
 
 
-def uninstall(*, scrub: bool = False) -> None:
-    """Put everything back, if `scrub` says that scrubbing shall end too; otherwise does nothing."""
-    if not scrub:
-        return
+def uninstall() -> None:
+    """Put everything back: from now on, nothing is scrubbed."""
     with _state.lock:
         _state.records = None
-        _state.filter = None
         _state.missing = ()
         while _state.undo:
             _state.undo.pop()()
@@ -96,9 +94,12 @@ def stats() -> Stats:
     return _state.records.scrubber.stats if _state.records else Stats()
 
 
-def scrub_text(text: str) -> str:
-    """`text` without what is private, for who must cut it before it is exported; as it is if nothing is installed."""
-    return _state.records.scrubber.text(text) if _state.records else text
+def scrub_text(text: str, key: str | None = None) -> str:
+    """`text` as exporters would get it under the name `key`, for who must cut it before it is exported.
+
+    As it is if nothing is installed.
+    """
+    return _state.records.scrubber.text(text, key) if _state.records else text
 
 
 def set_span_filter(span_filter: SpanFilter | None) -> None:
@@ -140,8 +141,7 @@ def _prepared(exporter: Any, records: Records, batch: Sequence[Any]) -> Sequence
         return _state.filter(exporter, ready)
     except Exception as error:  # noqa: BLE001 - a filter that cannot decide must not open the way
         report("choosing what an exporter gets", error)
-        bare = Records(records.scrubber)
-        bare.metadata_only = True
+        bare = Records(records.scrubber, metadata_only=True)
         return tuple(_scrubbed_items(bare, ready))
 
 
@@ -246,7 +246,7 @@ def _set_seams(module: Any) -> None:
     absent = [seam for seam in seams if not _set(seam, getattr(module, seam.owner, None))]
     if absent:
         _state.missing += tuple(f"{seam.module}.{seam.owner}.{seam.attribute}" for seam in absent)
-        _state.records.metadata_only = True
+        _state.records = Records(_state.records.scrubber, metadata_only=True)
         _warn()
 
 

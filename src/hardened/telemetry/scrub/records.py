@@ -28,9 +28,9 @@ class Records:
     detector finds anything in it.
     """
 
-    def __init__(self, scrubber: Scrubber) -> None:
+    def __init__(self, scrubber: Scrubber, *, metadata_only: bool = False) -> None:
         self.scrubber = scrubber
-        self.metadata_only = False
+        self.metadata_only = metadata_only
         self._shared: dict[int, tuple[Any, Any]] = {}
 
     def span(self, span: ReadableSpan) -> ReadableSpan:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import secrets
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
@@ -77,7 +77,7 @@ class Scrubber:
         self._max_chars = max_chars
         self._clean, self._clean_of_secrets = _Recent(), _Recent()
         self._clean_keys: dict[str, Treatment] = {}
-        self._secret = secrets.token_bytes(32)
+        self._secret = os.urandom(32)
 
     def text(self, text: str, key: str | None = None) -> str:
         """`text` without what is private; `text` itself if nothing is. `key` is the name that it stands under."""
