@@ -28,7 +28,7 @@ CONTENT = {semconv.OPERATION_NAME: "chat", semconv.INPUT_MESSAGES: MESSAGES, sem
 def boundary() -> Iterator[None]:
     scrub.install()
     yield
-    scrub.uninstall(scrub=True)
+    scrub.uninstall()
 
 
 def rule(env: dict[str, str] | None = None, **telemetry: Any) -> None:

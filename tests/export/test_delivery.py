@@ -64,6 +64,16 @@ def test_only_wanted_spans_are_queued(recorder: Recorder) -> None:
     assert recorder.names == ["a", "c"]
 
 
+def test_a_span_that_cannot_be_judged_harms_nobody(recorder: Recorder) -> None:
+    def wanted(_span: ReadableSpan) -> bool:
+        raise ValueError
+
+    delivery = Delivery("test", recorder, wanted)
+    delivery.on_end(make_span())
+    assert delivery.close(LONG)
+    assert recorder.names == []
+
+
 @pytest.mark.parametrize("result", [SpanExportResult.FAILURE, ValueError("what a span said"), KeyError("x")])
 def test_a_failing_exporter_is_counted_and_named_once(
     result: SpanExportResult | Exception, caplog: pytest.LogCaptureFixture

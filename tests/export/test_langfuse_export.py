@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -126,6 +127,25 @@ def test_nobody_listens(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     assert target.scores.failed == 2
 
 
+def test_an_answer_that_is_no_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for _ in range(2):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(b"220 mail.example ESMTP\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+        target = LangfuseExporter(LangfuseSettings(host, PUBLIC, SECRET), lambda _span: False)
+        assert target.export([make_span(attributes=GUARD)]) is SpanExportResult.FAILURE
+        assert target.scores.failed == 2
+        thread.join(30)
+
+
 def test_shutdown_ends_the_waiting_for_another_try(sink: Sink) -> None:
     sink.answer = lambda _request: 503
     target = exporter(sink)
@@ -242,7 +262,16 @@ def test_switched_off() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["http://langfuse.example", "http://10.0.0.1:3000", "ftp://localhost", "https://u:" + "p@a.example"]
+    "host",
+    [
+        "http://langfuse.example",
+        "http://10.0.0.1:3000",
+        "ftp://localhost",
+        "https://",
+        "https://[",
+        "localhost:3000",
+        "https://u:" + "p@a.example",
+    ],
 )
 def test_keys_are_not_sent_in_the_clear(
     host: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

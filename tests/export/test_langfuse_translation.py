@@ -301,3 +301,10 @@ def test_parts_that_are_no_text_are_kept() -> None:
     assert json.loads(attributes["langfuse.observation.input"]) == [
         {"role": "user", "content": [{"type": "text", "text": "look"}, image]}
     ]
+
+
+def test_a_span_that_cannot_be_translated_goes_without_content() -> None:
+    broken = {**CALL, semconv.GUARD_DETECTOR: "pii", semconv.GUARD_CATEGORIES: (1, 2)}
+    attributes = translated(broken)
+    assert attributes[semconv.REQUEST_MODEL] == "gpt-5"
+    assert semconv.INPUT_MESSAGES not in attributes

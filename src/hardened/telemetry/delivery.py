@@ -86,9 +86,14 @@ class Delivery(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span, if it is sampled and this destination wants it."""
-        context = span.context
-        if self._closed or context is None or not context.trace_flags.sampled or not self._wanted(span):
-            return
+        try:
+            context = span.context
+            if not self._closed and context is not None and context.trace_flags.sampled and self._wanted(span):
+                self._enqueue(span)
+        except Exception as error:  # noqa: BLE001 - never raises
+            report("queueing a span", error)
+
+    def _enqueue(self, span: ReadableSpan) -> None:
         with self._lock:
             self._accepted += 1
         processor: Any = self._batches._batch_processor

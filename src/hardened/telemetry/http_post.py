@@ -10,6 +10,7 @@ import gzip
 import threading
 import time
 from collections.abc import Mapping
+from http.client import HTTPException
 from ipaddress import ip_address
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -82,14 +83,20 @@ class Poster:
             if isinstance(error.reason, ConnectionRefusedError):
                 return 0, error.reason, 0.0
             raise
+        except HTTPException as error:  # an answer that is no HTTP
+            raise ConnectionError(type(error).__name__) from None
 
 
 def safe_base(base: str) -> str:
     """The address without a slash at its end. Raises UnsafeAddressError, see `Poster`."""
-    parts = urlsplit(base)
+    try:
+        parts = urlsplit(base)
+        loopback = is_loopback(base)
+    except ValueError:
+        raise UnsafeAddressError("the address cannot be read") from None
     if parts.username or parts.password:
         raise UnsafeAddressError("the address holds a user name or password")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(base)):
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
         raise UnsafeAddressError("the address is neither https nor loopback, so the keys would be readable on the way")
     return base.rstrip("/")
 

@@ -37,7 +37,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace.status import StatusCode
 
 from hardened.telemetry import semconv
-from hardened.telemetry.rewrite import is_ours, with_attributes
+from hardened.telemetry.faults import report
+from hardened.telemetry.rewrite import is_ours, with_attributes, without_content
 
 Attributes = dict[str, Any]
 
@@ -72,8 +73,17 @@ def translate(
 ) -> ReadableSpan:
     """The span with the attributes that Langfuse reads.
 
-    `app_root` is for the uppermost span that Langfuse gets of a trace. Translating twice changes nothing.
+    `app_root` is for the uppermost span that Langfuse gets of a trace. Translating twice changes nothing. A span that
+    cannot be translated goes as it is, without content.
     """
+    try:
+        return with_attributes(span, _translated(span, environment, release, app_root))
+    except Exception as error:  # noqa: BLE001 - one strange span must not cost the others of its batch
+        report("translating a span for Langfuse", error)
+        return without_content(span)
+
+
+def _translated(span: ReadableSpan, environment: str | None, release: str | None, app_root: bool) -> Attributes:
     attributes = dict(span.attributes or {})
     found = _trace_attributes(span, attributes, environment, release)
     if app_root:
@@ -81,7 +91,7 @@ def translate(
     if is_ours(span):
         found.update(_observation_attributes(span, attributes))
     _use_known_usage_names(attributes)
-    return with_attributes(span, found | attributes)  # what the application has set for Langfuse itself stands
+    return found | attributes  # what the application has set for Langfuse itself stands
 
 
 def _trace_attributes(

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from hardened.telemetry.delivery import Counts, Delivery
+from hardened.telemetry.faults import report
 from hardened.telemetry.http_post import Poster, UnsafeAddressError, safe_base
 from hardened.telemetry.langfuse import translate
 from hardened.telemetry.langfuse_scores import ScoreSender, scores_of
@@ -28,6 +29,7 @@ from hardened.telemetry.rewrite import WithoutContent, has_gen_ai, is_about_llm,
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext
 
     from hardened.policy.schema import Policy
 
@@ -231,8 +233,13 @@ class LangfuseDelivery(Delivery):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note where in its trace the span stands."""
-        self._processors = getattr(span, "_span_processor", None)
-        context, parent = span.get_span_context(), span.parent
+        try:
+            self._processors = getattr(span, "_span_processor", None)
+            self._place_below(span, span.parent)
+        except Exception as error:  # noqa: BLE001 - never raises
+            report("placing a span in its trace", error)
+
+    def _place_below(self, span: Span, parent: SpanContext | None) -> None:
         with self._lock:
             above = self._place.get(parent.span_id) if parent else None
             if parent and above is not None:
@@ -241,18 +248,26 @@ class LangfuseDelivery(Delivery):
                 place = _Place.BELOW
             else:
                 place = _Place.ROOT if is_about_llm(span) else _Place.HIDDEN
-            self._place[context.span_id] = place
+            self._place[span.get_span_context().span_id] = place
             if len(self._place) > _REMEMBERED:
                 self._place.popitem(last=False)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span, unless Langfuse's own processor takes it."""
+        try:
+            self._look_for_langfuse(span)
+            ours = self.langfuse.superseded_at is None or is_guard(span) or not has_gen_ai(span)
+        except Exception as error:  # noqa: BLE001 - never raises
+            report("looking for Langfuse's own processor", error)
+            ours = True
+        if ours:
+            super().on_end(span)
+
+    def _look_for_langfuse(self, span: ReadableSpan) -> None:
         processors: tuple[Any, ...] = getattr(self._processors, "_span_processors", ())
         if processors is not self._seen:
             self._seen = processors
             self.langfuse.superseded_at = span.end_time if self._has_own_processor(processors) else None
-        if self.langfuse.superseded_at is None or is_guard(span) or not has_gen_ai(span):
-            super().on_end(span)
 
     def is_root(self, span: ReadableSpan) -> bool:
         """Whether nothing above the span is exported."""
