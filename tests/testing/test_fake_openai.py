@@ -164,6 +164,12 @@ def test_responses_plain_stream_helper_and_parse(provider: FakeProvider, openai_
     assert openai_client.responses.parse(model="m", input="x", text_format=City).output_parsed == City(name="Steyr")
 
 
+def test_responses_are_retrieved_by_id(provider: FakeProvider, openai_client: openai.OpenAI) -> None:
+    provider.reply(text="ready")
+    fetched = openai_client.responses.retrieve("resp_123")
+    assert (fetched.id, fetched.status, fetched.output_text) == ("resp_123", "completed", "ready")
+
+
 def test_responses_refusal_and_incomplete(provider: FakeProvider, openai_client: openai.OpenAI) -> None:
     provider.reply(refusal="No")
     events = list(openai_client.responses.create(model="gpt-4o", input="Hello", stream=True))

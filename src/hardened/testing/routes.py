@@ -19,7 +19,7 @@ _ROUTES: tuple[tuple[re.Pattern[str], Wire], ...] = tuple(
     for pattern, wire in (
         (_BASE + r"/chat/completions$", openai_chat.chat),
         (_BASE + r"/completions$", openai_chat.completions),
-        (_BASE + r"/responses$", openai_responses.responses),
+        (_BASE + r"/responses(?:/[^/]+)?$", openai_responses.responses),
         (_BASE + r"/embeddings$", openai_other.embeddings),
         (_BASE + r"/images/(?:generations|edits|variations)$", openai_other.images),
         (_BASE + r"/audio/speech$", openai_other.speech),

@@ -34,8 +34,10 @@ _REPEATED: dict[str, Any] = {
 
 
 def responses(turn: Turn) -> Answer:
-    """`POST responses`."""
+    """`POST responses`; `GET responses/{id}` answers as if that response had just been completed."""
     body = _response(turn, "in_progress")
+    if turn.request.method == "GET":
+        body["id"] = turn.path_id
     items = _items(turn)
     finished = body | _finished(turn) | {"output": items}
     if not turn.request.stream:
