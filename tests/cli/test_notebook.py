@@ -8,23 +8,19 @@ import re
 from pathlib import Path
 
 import nbformat
-import pytest
 from demo_run import Demo
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/analyse_traces.ipynb"
 
 
-@pytest.fixture(scope="module")
-def executed(demo: Demo) -> nbformat.NotebookNode:
-    """The notebook after its execution, begun in a directory below that of the traces."""
+def execute(directory: Path) -> nbformat.NotebookNode:
+    """The notebook after its execution in that directory."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    below = demo.directory / "below"
-    below.mkdir(exist_ok=True)
     kept = dict(os.environ)
     os.environ.update(MPLBACKEND="module://matplotlib_inline.backend_inline", PYTHONWARNINGS="error::FutureWarning")
     try:
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(below)}}).execute()
+        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(directory)}}).execute()
     finally:
         os.environ.clear()
         os.environ.update(kept)
@@ -36,13 +32,25 @@ def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
     return [output["data"][kind] for output in found if kind in output.get("data", {})]
 
 
-def test_it_plots_what_it_says(executed: nbformat.NotebookNode) -> None:
+def test_it_plots_what_it_says(demo: Demo) -> None:
+    below = demo.directory / "below"  # the traces are found in a directory above
+    below.mkdir()
+    executed = execute(below)
     assert len(outputs(executed, "image/png")) == 4, "cost, latency, guard decisions, tokens"
     tables = outputs(executed, "text/html")
     assert len(tables) == 3, "calls, decisions, slowest calls"
     assert "prompt_injection" in tables[1]
     printed = "".join(o["text"] for c in executed.cells if c.cell_type == "code" for o in c.outputs if "text" in o)
     assert printed.startswith("9 calls, ")
+
+
+def test_it_runs_where_nothing_is_known_but_that_there_was_a_call(tmp_path: Path) -> None:
+    span = {"traceId": "1" * 32, "spanId": "1" * 16, "name": "chat", "startTimeUnixNano": "1790000000000000000"}
+    span["attributes"] = [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}]
+    traces = tmp_path / ".hardened/traces"
+    traces.mkdir(parents=True)
+    (traces / "traces.jsonl").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+    assert len(outputs(execute(tmp_path), "image/png")) == 4
 
 
 def test_it_is_committed_without_results_and_places() -> None:
