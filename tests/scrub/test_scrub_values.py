@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -312,6 +313,21 @@ def test_what_the_guards_have_judged_is_not_scanned_again() -> None:
     scrubber = Scrubber(broken, known_clean=lambda text: text == "judged text 1")
     assert scrubber.text(json.dumps({"content": "judged text 1"})) == '{"content": "judged text 1"}'
     assert "SCRUB_FAILED" in scrubber.text(json.dumps({"content": "other text 1"}))
+
+
+HOSTILE = [
+    *("\\" * 60_000 + "'", '{"a": "' + "\\\\" * 30_000, "b\\" * 30_000 + "'", "([" * 30_000, "[A]" * 20_000 + "x"),
+    *(":/" * 30_000 + "@", "://a@" * 12_000, "?" * 60_000 + "=", "?" + "k" * 60_000 + "=", "?a=" * 20_000),
+    *("'a':'" * 12_000, "\\'token\\':\\'" * 5000, ("'" + "k" * 64) * 900, "[" * 60_000, " " * 60_000 + "{"),
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:8]))
+def test_hostile_texts_take_linear_time(text: str) -> None:
+    scrubber = Scrubber(no_findings)
+    before = time.process_time()
+    scrubber.text(text)
+    assert time.process_time() - before < 5  # seconds; it takes some hundredths, and would take half a minute
 
 
 def test_threads() -> None:

@@ -16,9 +16,11 @@ HIDDEN: Final = "[REDACTED]"
 _USERINFO = re.compile(r"(?<=:)((?:\\?/){2})[^\s/?#\"'<>\\]*@")
 _PARAMETER = re.compile(r"(?:^|(?<=[?&;#]))([\w.~$%\[\]-]{1,64})=")
 _PARAMETER_VALUE = re.compile(r"[^&\s\"'<>#\\]*")
-# 'authorization': 'Bearer …' as in the repr of a dict, and (b'set-cookie', b'…') as in a list of headers.
+# 'authorization': 'Bearer …' as in the repr of a dict, and (b'set-cookie', b'…') as in a list of headers. Quotes within
+# quoted text have backslashes, fifteen at the fourth level.
 _PAIR = re.compile(
-    r"(?P<paren>\(?)b?\\*(?P<q>[\"'])(?P<key>[\w.-]{1,64})\\*(?P=q)\s{0,4}(?P<sep>[:,])\s{0,4}b?(?P<open>\\*[\"'])"
+    r"(?P<paren>\(?)b?\\{0,15}(?P<q>[\"'])(?P<key>[\w.-]{1,64})\\{0,15}(?P=q)\s{0,4}(?P<sep>[:,])\s{0,4}"
+    r"b?(?P<open>\\{0,15}[\"'])"
 )
 _UNTIL = {quote: re.compile(rf"[^\\{quote}]*(?:\\.[^\\{quote}]*)*", re.DOTALL) for quote in "\"'"}
 
