@@ -8,7 +8,6 @@ from pathlib import Path
 
 import hardened
 from hardened.analysis.spans import SpanRecord, read_spans
-from hardened.worker import worker
 
 KEY = "sk-" + "proj-" + "A1b2C3d4E5f6G7h8I9j0" + "K1l2M3n4O5p6Q7r8S9t0"
 EMAIL = "jane.doe" + "@" + "example-mail.org"
@@ -22,7 +21,6 @@ class Traces:
 
     def all(self) -> list[SpanRecord]:
         gc.collect()
-        worker.flush(10)
         assert hardened.flush(10)
         return list(read_spans(self.path)) if self.path.exists() else []
 

@@ -32,6 +32,7 @@ from hardened.telemetry.context import StampProcessor
 from hardened.telemetry.delivery import Counts, Delivery
 from hardened.telemetry.metrics import Metrics
 from hardened.version import __version__
+from hardened.worker import worker
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
@@ -249,7 +250,9 @@ def flush(timeout: float = 10.0) -> bool:
     Returns whether that was enough; what a destination refused is in `stats`. The application's own exporters are
     flushed by its own provider.
     """
-    return _current is None or _current.flush(timeout)
+    deadline = time.monotonic() + timeout
+    ended = worker.flush(timeout)  # spans whose price is still being looked for, and those of dropped streams
+    return (_current is None or _current.flush(max(0.0, deadline - time.monotonic()))) and ended
 
 
 def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
@@ -258,10 +261,13 @@ def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
     Says in one log line how many spans did not arrive, if any. Returns whether all did. The next span starts anew.
     """
     global _current
+    deadline = time.monotonic() + timeout
+    worker.flush(timeout / 2)
     with _lock:
         telemetry, _current = _current, None
     if telemetry is None:
         return True
+    timeout = max(0.0, deadline - time.monotonic())
     delivered = telemetry.close(timeout)
     lost = {name: counts for name, counts in telemetry.stats().items() if counts.undelivered}
     if lost:
