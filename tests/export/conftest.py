@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -58,6 +59,12 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in tuple(os.environ):
         if name.startswith(("OTEL_", "LANGFUSE_", "HARDENED_")) and name != "HARDENED_SHARED":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def warnings_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test elsewhere has silenced for the whole process."""
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
 
 
 @dataclass
