@@ -62,9 +62,12 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def warnings_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def warnings_are_seen() -> Iterator[None]:
     """Whatever a test elsewhere has silenced for the whole process."""
-    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
+    before = logging.root.manager.disable
+    logging.disable(logging.NOTSET)
+    yield
+    logging.disable(before)
 
 
 @dataclass
