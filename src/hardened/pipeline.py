@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
+from hardened.errors import BlockedError
 from hardened.guards.current import current
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.verdict import Stage, Verdict
@@ -41,9 +42,11 @@ def handle(call: Call) -> Flow:
     guards = current()
     record = CallRecord(call)
     try:
-        if call.operation is not None and call.body is not None:
+        if call.body is not None:
             yield from _guard_request(call, guards, record)
         record.requested()
+        if call.stream:
+            guards.expect_stream()
         reply = yield from perform(Send(call, record.scope()))
         record.answered(reply)
         if reply.kind == "events":
@@ -51,7 +54,11 @@ def handle(call: Call) -> Flow:
         elif reply.kind == "binary":
             reply.attach(WatchedStream(record))
         elif call.operation is not None:
-            yield from _guard_response(call, reply, guards, record)
+            try:
+                yield from _guard_response(call, reply, guards, record)
+            except BlockedError:
+                record.refused(reply)
+                raise
             record.responded(reply)
         yield from perform(Deliver(reply))
     except BaseException as error:

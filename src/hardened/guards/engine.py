@@ -18,6 +18,7 @@ from hardened.guards.plan import Plan, Rule
 from hardened.guards.redaction import FAILED, replace
 from hardened.guards.verdict import STAGES, Decision, Stage, Verdict, gravest
 from hardened.guards.workers import Workers
+from hardened.worker import worker
 from hardened_detectors.api import Detector, Finding
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Guards:
         self._memory = VerdictMemory()
         self._gates: dict[tuple[Stage, Role], Gate | None] = {}
         self._detectors: dict[tuple[str, Stage], Detector] = {}
+        self._stream_expected = False
         self._lock = threading.RLock()  # a detector may itself need the guards when it is built
         forked = weakref.WeakMethod(self._after_fork)
         os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
@@ -74,6 +76,20 @@ class Guards:
     def active(self) -> bool:
         """Whether anything runs at all: not in mode `off`."""
         return self.plan.mode != "off"
+
+    def expect_stream(self) -> None:
+        """A streamed answer will come: load what guarding it needs in the background, while the provider thinks.
+
+        Some 50 ms of CPU time, once in a process, which would otherwise delay the first piece of the first answer.
+        """
+        if not self._stream_expected:
+            self._stream_expected = True
+            worker.post(self._warm_up)
+
+    def _warm_up(self) -> None:
+        gate = self.gate("output", "assistant")
+        if gate is not None and gate.changes and self.plan.stream == "incremental" and gate.halves[0] is not None:
+            gate.halves[0].warm_up()
 
     def gate(self, stage: Stage, role: Role) -> Gate | None:
         """What runs for texts of this stage and role; None if nothing does."""

@@ -117,6 +117,11 @@ class Gate:
         assert self._workers is not None
         return self._workers.start(lambda: scanner.scan(text, views=self._decode), timeout)
 
+    def warm_up(self) -> None:
+        """Load now what is otherwise loaded at first use."""
+        if self._scanner is not None:
+            self._scanner.warm_up()
+
     @property
     def look_behind(self) -> int:
         """How many characters before a position matter for what is found there."""
