@@ -164,6 +164,12 @@ class CallRecord:
         if isinstance(body, dict):
             self._response = self._call.wire.response(body)
 
+    def refused(self, reply: Reply) -> None:
+        """The response was paid for, but the application will not see it."""
+        self.responded(reply)
+        if self._response is not None:
+            self._response.messages = []
+
     def first_content(self) -> None:
         """A stream has brought content; the first time counts."""
         if self._first is None:
