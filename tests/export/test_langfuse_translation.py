@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import RESOURCE, context_of, make_span
+from export_support import RESOURCE, context_of, make_span
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace.status import Status, StatusCode
 

@@ -8,6 +8,7 @@ import logging
 import math
 from typing import Any
 
+from export_support import ids_to_base64
 from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,6 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState
 from opentelemetry.trace.status import Status, StatusCode
-from tests_export_support import ids_to_base64
 
 from hardened.telemetry.otlp_json import encode_request
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Sink
+from export_support import Sink
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import NoOpMeter
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest

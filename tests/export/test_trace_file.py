@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import make_span
+from export_support import make_span
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from hardened.telemetry.file import FileSpanExporter
@@ -155,7 +155,7 @@ def test_a_torn_line_spoils_no_other(tmp_path: Path) -> None:
 KILLED_WRITER = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from conftest import make_span
+from export_support import make_span
 from hardened.telemetry.file import FileSpanExporter
 target = FileSpanExporter(sys.argv[1])
 batch = [make_span(f"s{i}", {"text": "x" * 20_000}) for i in range(50)]
@@ -187,7 +187,7 @@ def test_a_killed_process_leaves_its_earlier_batches(tmp_path: Path) -> None:
 CONCURRENT_WRITER = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from conftest import make_span
+from export_support import make_span
 from hardened.telemetry.file import FileSpanExporter
 target = FileSpanExporter(sys.argv[1], max_bytes=20_000, clock=lambda: 1_780_000_000.0)
 for i in range(60):
@@ -233,7 +233,7 @@ def test_a_child_of_a_fork_goes_on(tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, signal, sys
 sys.path.insert(0, sys.argv[2])
-from conftest import make_span
+from export_support import make_span
 from hardened.telemetry.file import FileSpanExporter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing beyond the limit then fails, like on a full disk
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
