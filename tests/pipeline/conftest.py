@@ -12,7 +12,7 @@ from shapes import Clients
 from traces import Configure, Traces
 
 import hardened
-from hardened.policy.active import set_active
+from hardened.policy.active import reset, set_active
 from hardened.policy.load import load
 from hardened.telemetry import providers
 from hardened.testing import FakeProvider
@@ -48,6 +48,7 @@ def configure(tmp_path: Path) -> Iterator[Configure]:
 
     yield instrumented
     hardened.uninstrument()
+    reset()
     providers.shutdown()
 
 

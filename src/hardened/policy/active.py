@@ -153,6 +153,13 @@ def _choose(chosen: Loaded) -> None:
         _state.explicit = True
 
 
+def reset() -> None:
+    """Forget what was chosen: the policy is found anew, as at the start of the process. For tests."""
+    with _lock:
+        _state.loaded, _state.explicit = None, False
+        _replace(_loaded())
+
+
 def _replace(loaded: Loaded) -> None:
     _state.loaded = loaded
     for listener in tuple(_state.listeners):

@@ -75,6 +75,7 @@ class CallRecord:
         self._span: Span = INVALID_SPAN
         self._began, self._began_ns = time.perf_counter(), time.time_ns()
         self._first: float | None = None
+        self._over: tuple[int, float] | None = None
         self._request: RequestView | None = None
         self._response: ResponseView | None = None
         self._attributes: dict[str, Any] = {}
@@ -175,6 +176,15 @@ class CallRecord:
         if self._first is None:
             self._first = time.perf_counter()
 
+    def over(self) -> None:
+        """Nothing more comes: this is when the call ends, even if what came is only read later."""
+        self._over = time.time_ns(), time.perf_counter()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the span is the SDK's own, which ends it."""
+        return self._call.native_span
+
     @contained
     def unscanned(self, modalities: Iterable[str]) -> None:
         """Parts of the call that no detector can read."""
@@ -231,7 +241,8 @@ class CallRecord:
         """The call is over; only the first end counts."""
         if not self._once.acquire(blocking=False):
             return
-        ended, duration = time.time_ns(), time.perf_counter() - self._began
+        ended, stopped = self._over or (time.time_ns(), time.perf_counter())
+        duration = stopped - self._began
         usage, estimated = self._usage()
         self._finish_attributes(error, usage, estimated)
         model = self._model()

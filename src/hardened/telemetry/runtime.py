@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
+from opentelemetry.metrics import Meter
 from opentelemetry.trace import Span
 
 from hardened.policy.active import active, on_change
@@ -21,12 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Prices, metrics and what to capture; replaced as a whole when the policy changes."""
+    """Prices and what to capture; replaced as a whole when the policy changes."""
 
     prices: PriceBook
-    metrics: Metrics
     captures_content: bool
     content_budget: int  # bytes for each content attribute
+
+    @property
+    def metrics(self) -> Metrics:
+        """Our instruments on the application's meter provider, or on ours as long as it has none."""
+        return _metrics(providers.meter())
 
     @staticmethod
     def tracer() -> trace.Tracer:
@@ -39,6 +45,11 @@ class Runtime:
         from opentelemetry.propagate import inject
 
         inject(headers, trace.set_span_in_context(span))
+
+
+@lru_cache(maxsize=4)
+def _metrics(meter: Meter) -> Metrics:
+    return Metrics(meter)
 
 
 _lock = threading.Lock()
@@ -60,7 +71,6 @@ def _build(policy: Policy) -> None:
     with _lock:
         _runtime = Runtime(
             prices=PriceBook(policy.prices),
-            metrics=Metrics(providers.meter()),
             captures_content=wants_content(policy) and not scrub.missing(),
             content_budget=policy.telemetry.max_content_bytes // 2,
         )
