@@ -17,7 +17,7 @@ from hardened_instrumentation.calls import (
     WireEvent,
 )
 from hardened_instrumentation.wires import parts
-from hardened_instrumentation.wires.parts import as_dict, as_list
+from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
 PARAMETERS = {
     "temperature": "gen_ai.request.temperature",
@@ -62,7 +62,7 @@ class ChatCompletions:
 
     def request_slots(self, body: Json) -> list[Slot]:
         slots: list[Slot] = []
-        for message in map(as_dict, as_list(body.get("messages"))):
+        for message in each(body.get("messages")):
             _message_slots(message, ROLES.get(message.get("role") or "", "user"), slots)
         return slots
 
@@ -76,9 +76,8 @@ class ChatCompletions:
 
     def response_slots(self, body: Json) -> list[Slot]:
         slots: list[Slot] = []
-        for choice in as_list(body.get("choices")):
-            message = as_dict(as_dict(choice).get("message"))
-            if message:
+        for choice in each(body.get("choices")):
+            for message in each(choice.get("message")):
                 _message_slots(message, "assistant", slots, beside=choice)
         return slots
 
@@ -87,7 +86,7 @@ class ChatCompletions:
 
 
 class ChatReader:
-    """Reads `chat.completion.chunk` events. A field is (choice, name) or (choice, "arguments", tool call)."""
+    """Reads `chat.completion.chunk` events. A field is (choice, name) or (choice, name, tool call)."""
 
     def __init__(self) -> None:
         self._head: Json = {}
@@ -107,35 +106,69 @@ class ChatReader:
         if data.get("usage"):
             self._usage = data["usage"]
         deltas: list[Delta] = []
+        snapshots: list[Delta] = []
         closes: list[tuple[Any, ...]] = []
-        for choice in map(as_dict, as_list(data.get("choices"))):
-            index = choice.get("index", 0)
-            self._deltas(index, choice, deltas)
+        for choice in each(data.get("choices")):
+            index = choice.get("index") or 0
+            for delta in each(choice.get("delta")):
+                self._deltas(index, delta, choice, deltas)
+            for message in each(choice.get("message")):  # a whole message, as some services send it at the end
+                slots: list[Slot] = []
+                _message_slots(message, "assistant", slots)
+                snapshots += [Delta(slot, (index, "")) for slot in slots]
             if choice.get("finish_reason"):
                 self._reasons[index] = choice["finish_reason"]
                 closes += [place for place in self._text if place[0] == index]
-        return EventView(deltas, closes, content=bool(deltas), terminal=bool(closes or self._reasons))
+        return EventView(deltas, closes, snapshots, content=bool(deltas), terminal=bool(closes or self._reasons))
 
-    def _deltas(self, index: int, choice: Json, found: list[Delta]) -> None:
-        delta = as_dict(choice.get("delta"))
+    def _deltas(self, index: Any, delta: Json, choice: Json, found: list[Delta]) -> None:
         for name in TEXT_FIELDS:
-            if delta.get(name):
-                found.append(self._delta(delta, name, (index, name), beside=choice))
+            value = delta.get(name)
+            if isinstance(value, str):
+                if value:
+                    found.append(self._delta(delta, name, (index, name), beside=choice))
+            elif value:
+                self._content(delta, name, index, found)
         for name in REASONING_FIELDS:
             if isinstance(delta.get(name), str) and delta[name]:
                 found.append(self._delta(delta, name, (index, name), "reasoning"))
-        for call in map(as_dict, as_list(delta.get("tool_calls"))):
-            place = (index, "arguments", call.get("index", 0))
-            function = as_dict(call.get("function"))
-            known = self._calls.setdefault(place, {})
-            known["id"] = call.get("id") or known.get("id")
-            known["name"] = function.get("name") or known.get("name")
-            self._text.setdefault(place, [])
-            if function.get("arguments"):
-                found.append(self._delta(function, "arguments", place, "arguments"))
+        if len(delta) > 1 or not found:
+            self._calls_of(index, delta, found)
+            for audio in each(delta.get("audio")):
+                if isinstance(audio.get("transcript"), str):
+                    found.append(self._delta(audio, "transcript", (index, "transcript")))
+
+    def _content(self, delta: Json, name: str, index: Any, found: list[Delta]) -> None:
+        """Content in parts, as Mistral and others stream it."""
+        slots: list[Slot] = []
+        _content_slots(delta, name, "assistant", slots)
+        for slot in slots:
+            if slot.kind != "opaque":
+                place = (index, "parts" if slot.kind == "text" else "reasoning parts")
+                found.append(self._delta(slot.holder, slot.key, place, slot.kind))
+
+    def _calls_of(self, index: Any, delta: Json, found: list[Delta]) -> None:
+        """Pieces of tool calls, of calls of custom tools, and of the function call that preceded them."""
+        for call in each(delta.get("tool_calls")):
+            for function in each(call.get("function")):
+                self._call((index, "arguments", call.get("index") or 0), "arguments", function, call.get("id"), found)
+            for custom in each(call.get("custom")):
+                self._call((index, "input", call.get("index") or 0), "input", custom, call.get("id"), found)
+        for function in each(delta.get("function_call")):
+            self._call((index, "function_call"), "arguments", function, None, found)
+
+    def _call(self, place: tuple[Any, ...], key: str, function: Json, id: Any, found: list[Delta]) -> None:
+        known = self._calls.setdefault(place, {})
+        known["id"] = id or known.get("id")
+        known["name"] = function.get("name") or known.get("name")
+        self._text.setdefault(place, [])
+        slots: list[Slot] = []
+        if function.get(key):
+            parts.texts(function, key, "assistant", slots, "arguments")
+        found += [self._delta(slot.holder, slot.key, place, "arguments") for slot in slots]
 
     def _delta(
-        self, holder: Json, key: str, place: tuple[Any, ...], kind: SlotKind = "text", beside: Json | None = None
+        self, holder: Any, key: Any, place: tuple[Any, ...], kind: SlotKind = "text", beside: Json | None = None
     ) -> Delta:
         self._text.setdefault(place, [])
         return Delta(Slot(holder, key, "assistant", kind, beside), place)
@@ -145,17 +178,21 @@ class ChatReader:
             self._text[delta.place].append(delta.slot.holder[delta.slot.key])
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
-        if place[1] == "arguments":
-            delta: Json = {"tool_calls": [{"index": place[2], "function": {"arguments": text}}]}
-        else:
-            delta = {place[1]: text}
+        shapes: dict[str, Json] = {
+            "arguments": {"tool_calls": [{"index": place[-1], "function": {"arguments": text}}]},
+            "input": {"tool_calls": [{"index": place[-1], "custom": {"input": text}}]},
+            "function_call": {"function_call": {"arguments": text}},
+            "transcript": {"audio": {"transcript": text}},
+            "parts": {"content": [{"type": "text", "text": text}]},
+        }
+        delta = shapes.get(place[1]) or {place[1]: text}
         self._text[place].append(text)
         choice = {"index": place[0], "delta": delta, "finish_reason": None}
         return WireEvent(None, {**identity(self._head), "choices": [choice]}, b"", changed=True)
 
     def response(self) -> ResponseView:
         view = _head({**self._head, "usage": self._usage})
-        indices = sorted({place[0] for place in self._text} | self._reasons.keys())
+        indices = sorted({place[0] for place in self._text} | self._reasons.keys(), key=str)
         view.finish_reasons = tuple(finish_reason(self._reasons.get(index)) for index in indices)
         for index, reason in zip(indices, view.finish_reasons, strict=True):
             message = {"role": "assistant", "parts": self._parts(index), "finish_reason": reason}
@@ -169,10 +206,10 @@ class ChatReader:
             if place[0] != index:
                 continue
             joined = "".join(pieces)
-            if place[1] == "arguments":
+            if place in self._calls:
                 found.append(parts.tool_call(self._calls[place].get("id"), self._calls[place].get("name"), joined))
             elif joined:
-                found.append(parts.reasoning(joined) if place[1] in REASONING_FIELDS else parts.text(joined))
+                found.append(parts.reasoning(joined) if "reasoning" in place[1] else parts.text(joined))
         return found
 
 
@@ -265,19 +302,34 @@ def _message_slots(message: Json, role: Role, slots: list[Slot], beside: Json | 
     content = message.get("content")
     if isinstance(content, str):
         slots.append(Slot(message, "content", role, beside=beside))
-    for part in map(as_dict, as_list(content)):
-        kind = part.get("type")
-        if kind in ("text", "refusal") and isinstance(part.get(kind), str):
-            slots.append(Slot(part, kind, role))
-        elif kind in MEDIA:
-            slots.append(Slot(part, MEDIA[kind], role, "opaque"))
+    elif content:
+        _content_slots(message, "content", role, slots)
     if isinstance(message.get("refusal"), str):
         slots.append(Slot(message, "refusal", role))
     for name in REASONING_FIELDS:
         if isinstance(message.get(name), str):
             slots.append(Slot(message, name, role, "reasoning"))
-    for call in map(as_dict, (*as_list(message.get("tool_calls")), {"function": message.get("function_call")})):
-        function = as_dict(call.get("function") or call.get("custom"))
-        for key in ("arguments", "input"):
-            if isinstance(function.get(key), str):
-                slots.append(Slot(function, key, role, "arguments"))
+    for audio in each(message.get("audio")):
+        if isinstance(audio.get("transcript"), str):
+            slots.append(Slot(audio, "transcript", role))
+    for call in (*each(message.get("tool_calls")), {"function": message.get("function_call")}):
+        for function in (*each(call.get("function")), *each(call.get("custom"))):
+            for key in ("arguments", "input"):
+                if isinstance(function.get(key), str):
+                    slots.append(Slot(function, key, role, "arguments"))
+                elif function.get(key):  # parsed already, as Ollama sends it
+                    parts.leaves(function[key], role, slots, "tool_input")
+
+
+def _content_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
+    """The parts of a content that is not one text."""
+    content = holder[key]
+    for index, part in enumerate(content) if isinstance(content, list) else ((key, content),):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        kind = as_dict(part).get("type")
+        if kind in MEDIA:
+            slots.append(Slot(part, MEDIA[kind], role, "opaque"))
+        elif kind in ("text", "refusal") and isinstance(part.get(kind), str):
+            slots.append(Slot(part, kind, role))
+        else:  # a text without a part around it, or a part that we do not know
+            inside = content if isinstance(content, list) else holder  # pyright: ignore[reportUnknownVariableType]
+            parts.texts(inside, index, role, slots, "reasoning" if kind in ("thinking", "reasoning") else "text")

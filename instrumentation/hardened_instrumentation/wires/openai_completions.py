@@ -7,7 +7,7 @@ from typing import Any
 from hardened_instrumentation.calls import Delta, EventView, Json, RequestView, ResponseView, Slot, WireEvent
 from hardened_instrumentation.wires import parts
 from hardened_instrumentation.wires.openai_chat import PARAMETERS, finish_reason, identity, usage
-from hardened_instrumentation.wires.parts import as_dict, as_list
+from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
 
 class Completions:
@@ -35,8 +35,11 @@ class Completions:
         return view
 
     def response_slots(self, body: Json) -> list[Slot]:
-        choices = [as_dict(choice) for choice in as_list(body.get("choices"))]
-        return [Slot(choice, "text", "assistant") for choice in choices if isinstance(choice.get("text"), str)]
+        slots: list[Slot] = []
+        for choice in each(body.get("choices")):
+            if choice.get("text"):
+                parts.texts(choice, "text", "assistant", slots)
+        return slots
 
     def reader(self) -> CompletionReader:
         return CompletionReader()
@@ -61,11 +64,13 @@ class CompletionReader:
         self._usage = data.get("usage") or self._usage
         deltas: list[Delta] = []
         closes: list[tuple[Any, ...]] = []
-        for choice in map(as_dict, as_list(data.get("choices"))):
-            place = (choice.get("index", 0),)
+        for choice in each(data.get("choices")):
+            place = (choice.get("index") or 0,)
             self._text.setdefault(place, [])
             if choice.get("text"):
-                deltas.append(Delta(Slot(choice, "text", "assistant"), place))
+                slots: list[Slot] = []
+                parts.texts(choice, "text", "assistant", slots)
+                deltas += [Delta(slot, place) for slot in slots]
             if choice.get("finish_reason"):
                 self._reasons[place[0]] = choice["finish_reason"]
                 closes.append(place)
@@ -73,7 +78,7 @@ class CompletionReader:
 
     def collect(self, event: WireEvent, view: EventView) -> None:
         for delta in view.deltas:
-            self._text[delta.place].append(delta.slot.holder["text"])
+            self._text[delta.place].append(delta.slot.read())
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
         self._text[place].append(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from hardened_instrumentation.calls import Json, Role, Slot, SlotKind
@@ -60,6 +61,34 @@ def as_list(value: Any) -> list[Any]:
 
 def as_dict(value: Any) -> Json:
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def each(value: Any) -> list[Json]:
+    """The objects of a list; of an object that stands where a list belongs, that one."""
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, dict)]  # pyright: ignore[reportUnknownVariableType]
+    return [value] if isinstance(value, dict) else []  # pyright: ignore[reportUnknownVariableType]
+
+
+OPAQUE = {"id", "type", "name", "role", "status", "index", "model", "object", "data", "result", "b64_json", "format"}
+OPAQUE_ENDS = ("_id", "_type", "_label", "url", "signature", "encrypted_content", "encrypted_index", "fingerprint")
+
+
+@lru_cache(maxsize=1024)
+def holds_text(key: Any) -> bool:
+    """Whether what stands under `key` can be text: not an identifier, a name, an address, a signature or a file."""
+    return not isinstance(key, str) or (key not in OPAQUE and not key.endswith(OPAQUE_ENDS))
+
+
+def texts(holder: Any, key: Any, role: Role, slots: list[Slot], kind: SlotKind = "text", depth: int = 0) -> None:
+    """The text at `holder[key]`; of an object or a list of unknown shape, every text in it except `OPAQUE` ones."""
+    value = holder[key]
+    if isinstance(value, str):
+        slots.append(Slot(holder, key, role, kind))
+    elif depth < 32:
+        for inner in [*as_dict(value), *range(len(as_list(value)))]:
+            if holds_text(inner):
+                texts(value, inner, role, slots, kind, depth + 1)
 
 
 def leaves(value: Any, role: Role, slots: list[Slot], kind: SlotKind = "text", depth: int = 0) -> None:
