@@ -17,7 +17,7 @@ from hardened_instrumentation.calls import (
     WireEvent,
 )
 from hardened_instrumentation.wires import parts
-from hardened_instrumentation.wires.parts import as_dict, as_list
+from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
 PARAMETERS = {
     "temperature": "gen_ai.request.temperature",
@@ -36,11 +36,14 @@ FINISH_REASONS = {
     "model_context_window_exceeded": "length",
 }
 MEDIA = {"image": "image", "document": "document"}
-DELTAS: dict[str, tuple[str, SlotKind]] = {
-    "text_delta": ("text", "text"),
-    "input_json_delta": ("partial_json", "arguments"),
-    "thinking_delta": ("thinking", "reasoning"),
+FIELDS: dict[str, SlotKind] = {
+    "text": "text",
+    "partial_json": "arguments",
+    "thinking": "reasoning",
+    "content": "text",  # of a compaction
 }
+"""The texts that grow in a block, by their key in the delta."""
+WITHOUT_CONTENT = {"ping", "message_start", "message_delta", "message_stop", "error"}
 
 
 class Messages:
@@ -61,15 +64,10 @@ class Messages:
         slots: list[Slot] = []
         if isinstance(body.get("system"), str):
             slots.append(Slot(body, "system", "system"))
-        for part in as_list(body.get("system")):
-            _part_slots(as_dict(part), "system", slots)
-        for message in as_list(body.get("messages")):
-            role: Role = "assistant" if as_dict(message).get("role") == "assistant" else "user"
-            content = as_dict(message).get("content")
-            if isinstance(content, str):
-                slots.append(Slot(message, "content", role))
-            for part in as_list(content):
-                _part_slots(as_dict(part), role, slots)
+        for part in each(body.get("system")):
+            _part_slots(part, "system", slots)
+        for message in each(body.get("messages")):
+            _content_slots(message, "assistant" if message.get("role") == "assistant" else "user", slots)
         return slots
 
     def response(self, body: Json) -> ResponseView:
@@ -84,8 +82,7 @@ class Messages:
 
     def response_slots(self, body: Json) -> list[Slot]:
         slots: list[Slot] = []
-        for part in as_list(body.get("content")):
-            _part_slots(as_dict(part), "assistant", slots)
+        _content_slots(body, "assistant", slots)
         if isinstance(body.get("completion"), str):
             slots.append(Slot(body, "completion", "assistant"))
         return slots
@@ -120,7 +117,7 @@ class CountTokens(Messages):
 
 
 class MessageReader:
-    """Reads the events of one streamed message. A field is (block index, kind of delta).
+    """Reads the events of one streamed message. A field is (block index, key in the delta).
 
     Usage in `message_delta` is cumulative: it replaces the counts of `message_start`, it is not added.
     """
@@ -130,6 +127,7 @@ class MessageReader:
         self._usage: Json = {}
         self._blocks: dict[Any, Json] = {}
         self._text: dict[tuple[Any, ...], list[str]] = {}
+        self._delta_types: dict[tuple[Any, ...], Any] = {}
         self._stopped = False
 
     def read(self, event: WireEvent) -> EventView:
@@ -138,12 +136,14 @@ class MessageReader:
         if kind == "content_block_delta":
             return self._delta(data.get("index"), as_dict(data.get("delta")))
         if kind == "content_block_start":
-            return self._start(data.get("index"), as_dict(data.get("content_block")))
+            return self._start(data.get("index"), each(data.get("content_block")))
         if kind == "content_block_stop":
             return EventView((), [place for place in self._text if place[0] == data.get("index")])
         if kind == "message_start":
-            self._message = dict(as_dict(data.get("message")))
-            self._usage = dict(as_dict(self._message.get("usage")))
+            message = as_dict(data.get("message"))
+            self._message, self._usage = dict(message), dict(as_dict(message.get("usage")))
+            if message.get("content"):  # mostly it comes in blocks of its own
+                return EventView(snapshots=_snapshots(message, "start"))
         elif kind == "message_delta":
             self._message.update({key: value for key, value in as_dict(data.get("delta")).items() if value is not None})
             self._usage.update({key: value for key, value in as_dict(data.get("usage")).items() if value is not None})
@@ -151,21 +151,24 @@ class MessageReader:
             self._stopped = True
         elif isinstance(data.get("completion"), str):
             return self._completion(data)
+        elif kind not in WITHOUT_CONTENT:
+            return EventView(snapshots=_snapshots({"content": data}, "event"))
         return EventView(closes=list(self._text) if self._stopped else (), terminal=self._stopped)
 
-    def _start(self, index: Any, block: Json) -> EventView:
-        self._blocks[index] = block
-        slots: list[Slot] = []
-        _part_slots(block, "assistant", slots)
-        return EventView(snapshots=[Delta(slot, (index, "start")) for slot in slots if slot.kind != "opaque"])
+    def _start(self, index: Any, blocks: list[Json]) -> EventView:
+        self._blocks[index] = blocks[0] if blocks else {}
+        return EventView(snapshots=_snapshots({"content": blocks}, index))
 
     def _delta(self, index: Any, delta: Json) -> EventView:
-        key, kind = DELTAS.get(delta.get("type") or "", (None, "text"))
-        if key is None or not isinstance(delta.get(key), str):
-            return EventView()  # signature_delta, citations_delta
-        place = (index, delta["type"])
-        self._text.setdefault(place, [])
-        return EventView((Delta(Slot(delta, key, "assistant", kind), place),), content=True)
+        found: list[Delta] = []
+        for key in FIELDS.keys() & delta.keys():  # none in signature_delta and citations_delta
+            place = (index, key)
+            self._text.setdefault(place, [])
+            self._delta_types[place] = delta.get("type")
+            slots: list[Slot] = []
+            parts.texts(delta, key, "assistant", slots, FIELDS[key])
+            found += [Delta(slot, place) for slot in slots]
+        return EventView(found, content=bool(found))
 
     def _completion(self, data: Json) -> EventView:
         place = (0, "completion")
@@ -179,7 +182,7 @@ class MessageReader:
 
     def collect(self, event: WireEvent, view: EventView) -> None:
         for delta in view.deltas:
-            self._text[delta.place].append(delta.slot.holder[delta.slot.key])
+            self._text[delta.place].append(delta.slot.read())
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
         self._text[place].append(text)
@@ -187,7 +190,7 @@ class MessageReader:
             return WireEvent(
                 "completion", {"type": "completion", "completion": text, "stop_reason": None}, b"", changed=True
             )
-        delta = {"type": place[1], DELTAS[place[1]][0]: text}
+        delta = {"type": self._delta_types[place], place[1]: text}
         data = {"type": "content_block_delta", "index": place[0], "delta": delta}
         return WireEvent("content_block_delta", data, b"", changed=True)
 
@@ -201,17 +204,17 @@ class MessageReader:
 
     def _content(self) -> list[Json]:
         found: list[Json] = []
-        for index, block in sorted(self._blocks.items(), key=lambda item: item[0]):
+        for index, block in self._blocks.items():  # in the order in which they began
             block = dict(block)
-            for kind, (key, _) in DELTAS.items():
-                pieces = self._text.get((index, kind))
+            for key in FIELDS:
+                pieces = self._text.get((index, key))
                 if pieces is None:
                     continue
                 joined = "".join(pieces)
-                if kind == "input_json_delta":
+                if key == "partial_json":
                     block["input"] = joined
                 else:
-                    block[key] = (block.get(key) or "") + joined
+                    block[key] = str(block.get(key) or "") + joined
             found.append(block)
         legacy = self._text.get((0, "completion"))
         return [{"type": "text", "text": "".join(legacy)}] if legacy else found
@@ -274,6 +277,24 @@ def _result(content: Any) -> Any:
     return found[0]["content"] if len(found) == 1 and found[0]["type"] == "text" else found
 
 
+def _snapshots(holder: Json, place: Any) -> list[Delta]:
+    slots: list[Slot] = []
+    _content_slots(holder, "assistant", slots)
+    return [Delta(slot, (place, "")) for slot in slots if slot.kind != "opaque"]
+
+
+def _content_slots(holder: Json, role: Role, slots: list[Slot]) -> None:
+    """The texts of `holder["content"]`: one text, or parts."""
+    content = holder.get("content")
+    if isinstance(content, str):
+        slots.append(Slot(holder, "content", role))
+    for index, part in enumerate(as_list(content)):
+        if isinstance(part, str):
+            slots.append(Slot(content, index, role))
+    for part in each(content):
+        _part_slots(part, role, slots)
+
+
 def _part_slots(part: Json, role: Role, slots: list[Slot]) -> None:
     kind = part.get("type") or ""
     if kind == "text" and isinstance(part.get("text"), str):
@@ -283,19 +304,16 @@ def _part_slots(part: Json, role: Role, slots: list[Slot]) -> None:
     elif kind.endswith("tool_use"):
         parts.leaves(part.get("input"), role, slots, "tool_input")
     elif kind.endswith("tool_result"):
-        if isinstance(part.get("content"), str):
-            slots.append(Slot(part, "content", "tool"))
-        for inner in as_list(part.get("content")):
-            _part_slots(as_dict(inner), "tool", slots)
+        _content_slots(part, "tool", slots)
     elif kind == "search_result":
-        for inner in as_list(part.get("content")):
-            _part_slots(as_dict(inner), "document", slots)
+        _content_slots(part, "document", slots)
     elif kind in MEDIA:
         source = as_dict(part.get("source"))
         if source.get("type") == "text" and isinstance(source.get("data"), str):
             slots.append(Slot(source, "data", "document"))
         elif source.get("type") == "content":
-            for inner in as_list(source.get("content")):
-                _part_slots(as_dict(inner), "document", slots)
+            _content_slots(source, "document", slots)
         else:
             slots.append(Slot(part, MEDIA[kind], role, "opaque"))
+    else:  # a part that we do not know
+        parts.texts([part], 0, role, slots)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from hardened_instrumentation.calls import EventReader, Json, RequestView, ResponseView, Slot, Usage
+from hardened_instrumentation.calls import (
+    EventReader,
+    EventView,
+    Json,
+    RequestView,
+    ResponseView,
+    Slot,
+    Usage,
+    WireEvent,
+)
 from hardened_instrumentation.wires import parts
 from hardened_instrumentation.wires.openai_chat import usage as chat_usage
+from hardened_instrumentation.wires.openai_responses import ResponseReader
 from hardened_instrumentation.wires.openai_responses import usage as item_usage
 from hardened_instrumentation.wires.parts import as_dict, as_list
 
@@ -71,7 +81,26 @@ class Prompted:
         return slots
 
     def reader(self) -> EventReader | None:
-        return None
+        return TranscriptReader() if self._text_out else None
+
+
+class TranscriptReader(ResponseReader):
+    """Reads the events of a streamed transcription: built like those of the Responses API, without a response."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._done: Json = {}
+
+    def read(self, event: WireEvent) -> EventView:
+        view = super().read(event)
+        if event.data and event.data.get("type") == "transcript.text.done":
+            self._done, view.terminal = event.data, True
+        return view
+
+    def response(self) -> ResponseView:
+        found = self._done.get("text") or "".join(piece for pieces in self._text.values() for piece in pieces)
+        message = {"role": "assistant", "parts": [parts.text(found)], "finish_reason": "stop"}
+        return ResponseView(usage=_usage(self._done.get("usage")), messages=[message], complete=bool(self._done))
 
 
 class Opaque:

@@ -18,7 +18,7 @@ from hardened_instrumentation.calls import (
 )
 from hardened_instrumentation.wires import parts
 from hardened_instrumentation.wires.openai_chat import ROLES
-from hardened_instrumentation.wires.parts import as_dict, as_list
+from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
 PARAMETERS = {
     "temperature": "gen_ai.request.temperature",
@@ -30,7 +30,6 @@ PARAMETERS = {
 MEDIA = {"input_image": "image", "input_audio": "audio", "input_file": "document", "image_generation_call": "image"}
 FINISH_REASONS = {"max_output_tokens": "length", "max_tokens": "length", "content_filter": "content_filter"}
 TERMINAL = {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
-NAMES = {"type", "item_id", "event_id"}  # keys of an event that hold no text
 TEXT_KEYS: dict[str, SlotKind] = {
     "text": "text",
     "refusal": "text",
@@ -72,8 +71,8 @@ class Responses:
             slots.append(Slot(body, "instructions", "system"))
         if isinstance(body.get("input"), str):
             slots.append(Slot(body, "input", "user"))
-        for item in as_list(body.get("input")):
-            _item_slots(as_dict(item), "user", slots)
+        for item in each(body.get("input")):
+            _item_slots(item, "user", slots)
         return slots
 
     def response(self, body: Json) -> ResponseView:
@@ -91,8 +90,8 @@ class Responses:
 
     def response_slots(self, body: Json) -> list[Slot]:
         slots: list[Slot] = []
-        for item in as_list(body.get("output")):
-            _item_slots(as_dict(item), "assistant", slots)
+        for item in each(body.get("output")):
+            _item_slots(item, "assistant", slots)
         return slots
 
     def reader(self) -> ResponseReader:
@@ -126,9 +125,12 @@ class ResponseReader:
             return EventView((), closes, self._snapshots(data["response"]), terminal=kind in TERMINAL)
         if kind.endswith((".done", ".added")):
             return self._whole(kind, data)
+        return self._unknown(data)
+
+    def _unknown(self, data: Json) -> EventView:
         slots: list[Slot] = []
-        parts.leaves(data, "assistant", slots)  # an event that we do not know
-        return EventView(snapshots=[Delta(slot, ("",)) for slot in slots if slot.key not in NAMES])
+        parts.texts([data], 0, "assistant", slots)
+        return EventView(snapshots=[Delta(slot, ("",)) for slot in slots])
 
     def _delta(self, kind: str, data: Json) -> EventView:
         place = (kind[: -len(".delta")], data.get("output_index"), data.get("content_index", data.get("summary_index")))
@@ -155,6 +157,8 @@ class ResponseReader:
             return EventView((), closes, [Delta(slot, place) for slot in slots])
         place = (kind[: -len(".done")], data.get("output_index"), data.get("content_index", data.get("summary_index")))
         keys = [key for key in TEXT_KEYS if isinstance(data.get(key), str)]
+        if not keys:
+            return self._unknown(data)
         snapshots = [Delta(Slot(data, key, "assistant", _kind(kind)), place) for key in keys]
         return EventView((), [place] if place in self._text else (), snapshots)
 
@@ -170,8 +174,8 @@ class ResponseReader:
         return [Delta(slot, ("", index, None)) for slot in slots]
 
     def _snapshots(self, response: Json) -> list[Delta]:
-        items = as_list(response.get("output"))
-        return [found for index, item in enumerate(items) for found in self._item_snapshots(as_dict(item), index)]
+        items = each(response.get("output"))
+        return [found for index, item in enumerate(items) for found in self._item_snapshots(item, index)]
 
     def collect(self, event: WireEvent, view: EventView) -> None:
         for delta in view.deltas:
@@ -280,33 +284,34 @@ def _part(part: Json) -> Json:
 def _item_slots(item: Json, role: Role, slots: list[Slot]) -> None:
     kind = item.get("type") or "message"
     if kind == "message":
-        role = ROLES.get(item.get("role") or "", role)
-        if isinstance(item.get("content"), str):
-            slots.append(Slot(item, "content", role))
-        for part in as_list(item.get("content")):
-            _part_slots(as_dict(part), role, slots)
-    elif kind in CALL_OUTPUTS:
-        if isinstance(item.get("output"), str):
-            slots.append(Slot(item, "output", "tool"))
-        for part in as_list(item.get("output")):
-            _part_slots(as_dict(part), "tool", slots)
+        _content_slots(item, "content", ROLES.get(item.get("role") or "", role), slots)
+    elif kind.endswith("_output"):  # of a tool
+        _content_slots(item, "output", "tool", slots)
     elif kind == "reasoning":
-        for part in (*as_list(item.get("summary")), *as_list(item.get("content"))):
-            _part_slots(as_dict(part), "assistant", slots, reasoning=True)
+        for part in (*each(item.get("summary")), *each(item.get("content"))):
+            _part_slots(part, "assistant", slots, reasoning=True)
     elif kind in MEDIA:
         slots.append(Slot(item, MEDIA[kind], "assistant", "opaque"))
-    else:
-        for key, slot_kind in TEXT_KEYS.items():
-            if isinstance(item.get(key), str):
-                slots.append(Slot(item, key, "assistant", slot_kind))
-        if kind == "mcp_call" and isinstance(item.get("output"), str):
-            slots.append(Slot(item, "output", "tool"))
+    else:  # a call of a tool, ours or one that the provider runs itself
+        for key in filter(parts.holds_text, item):
+            text_role: Role = "tool" if key in ("output", "outputs", "results") else "assistant"
+            parts.texts(item, key, text_role, slots, TEXT_KEYS.get(key, "text"))
+
+
+def _content_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
+    """The texts of `holder[key]`: one text, or parts."""
+    content = holder.get(key)
+    if isinstance(content, str):
+        slots.append(Slot(holder, key, role))
+    for part in each(content):
+        _part_slots(part, role, slots)
 
 
 def _part_slots(part: Json, role: Role, slots: list[Slot], *, reasoning: bool = False) -> None:
     kind = part.get("type") or ""
     if kind in MEDIA:
         slots.append(Slot(part, MEDIA[kind], role, "opaque"))
-    for key in ("text", "refusal", "transcript"):
-        if isinstance(part.get(key), str):
-            slots.append(Slot(part, key, role, "reasoning" if reasoning else "text"))
+        return
+    for key in filter(parts.holds_text, part):
+        if key not in ("annotations", "logprobs"):  # written with the text that they belong to
+            parts.texts(part, key, role, slots, "reasoning" if reasoning else "text")
