@@ -232,7 +232,15 @@ class Reply(Protocol):
         ...
 
     def attach(self, session: StreamSession) -> None:
-        """Let `session` see and change the events of an `events` reply, or watch the end of a `binary` one."""
+        """Let `session` see and change the events of an `events` reply."""
+        ...
+
+    def watch(self, watcher: StreamWatcher) -> None:
+        """Let `watcher` hear the bytes of an `events` or `binary` reply, which goes on as it is."""
+        ...
+
+    def framing(self) -> Framing:
+        """What cuts the bytes of an `events` reply into events."""
         ...
 
 
@@ -249,6 +257,32 @@ class StreamSession(Protocol):
         With `dropped` the call comes from a finaliser and may be in any thread: do no more than hand over to a worker.
         """
         ...
+
+
+class StreamWatcher(Protocol):
+    """Follows one streamed body without a say in it. Synchronous, as a `StreamSession` is."""
+
+    def heard(self, chunk: bytes) -> None:
+        """The next bytes are on their way to the application."""
+        ...
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> None:
+        """The stream is over; called exactly once, as that of a `StreamSession` is."""
+        ...
+
+
+class Framing(Protocol):
+    """Cuts the bytes of one stream into events, and makes bytes of an event."""
+
+    def feed(self, chunk: bytes) -> list[WireEvent]:
+        """The events that `chunk` completes."""
+        ...
+
+    def flush(self) -> list[WireEvent]:
+        """What is left when the body ends; an unfinished event has no `data`."""
+        ...
+
+    def encode(self, event: WireEvent) -> bytes: ...
 
 
 class Effect(Generic[T]):

@@ -10,29 +10,16 @@ import json
 import re
 import struct
 import zlib
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any
+
+from pydantic_core import from_json
 
 from hardened_instrumentation.calls import WireEvent
 
 
-class Framing(Protocol):
-    """Decoder and encoder of one stream."""
-
-    def feed(self, chunk: bytes) -> list[WireEvent]:
-        """The events that `chunk` completes."""
-        ...
-
-    def flush(self) -> list[WireEvent]:
-        """What is left when the body ends; an unfinished event has no `data`."""
-        ...
-
-    def encode(self, event: WireEvent) -> bytes: ...
-
-
 def parse_json(text: bytes | str) -> Any:
     """The value, or `None` for what is not JSON."""
-    from pydantic_core import from_json
-
     try:
         return from_json(text)
     except ValueError:
@@ -55,6 +42,8 @@ class ServerSentEvents:
         self._scanned = 0
 
     def feed(self, chunk: bytes) -> list[WireEvent]:
+        if not self._pending and chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk:
+            return [_sse_event(chunk)]  # the usual case: a chunk is an event
         buffer = self._pending + chunk if self._pending else chunk
         events: list[WireEvent] = []
         start = 0
@@ -82,8 +71,13 @@ def _sse_event(raw: bytes) -> WireEvent:
             value = line[6:] if line[5:6] == b" " else line[5:]
             data = value if data is None else data + b"\n" + value
         elif line.startswith(b"event:"):
-            name = line[6:].strip().decode("utf-8", "replace")
+            name = _event_name(line)
     return WireEvent(name, parse_json(data) if data and data[:1] == b"{" else None, raw)
+
+
+@lru_cache(maxsize=64)
+def _event_name(line: bytes) -> str:
+    return line[6:].strip().decode("utf-8", "replace")
 
 
 class AwsEventStream:

@@ -7,13 +7,21 @@ Both packages have the same attributes here (a contract test asserts them); whic
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from hardened_instrumentation.calls import Ending, Json, ReplyKind, StreamSession, WireEvent
-from hardened_instrumentation.framing import AwsEventStream, Framing, ServerSentEvents, dump_json, parse_json
+from hardened_instrumentation.calls import (
+    Ending,
+    Framing,
+    Json,
+    ReplyKind,
+    StreamSession,
+    StreamWatcher,
+    WireEvent,
+)
+from hardened_instrumentation.framing import AwsEventStream, ServerSentEvents, dump_json, parse_json
 
 _UNPARSED = object()
 
@@ -51,24 +59,31 @@ class HttpReply:
         self.response.__dict__.pop("_text", None)
 
     def attach(self, session: StreamSession) -> None:
-        framing: Framing | None = None
-        if self.kind == "events":
-            framing = AwsEventStream() if "amazon.eventstream" in _content_type(self.response) else ServerSentEvents()
-        rewriter = Rewriter(session, framing)
+        self._send_through(Rewriter(session, self.framing()))
+
+    def watch(self, watcher: StreamWatcher) -> None:
+        self._send_through(Tap(watcher))
+
+    def framing(self) -> Framing:
+        return AwsEventStream() if "amazon.eventstream" in _content_type(self.response) else ServerSentEvents()
+
+    def _send_through(self, passage: Passage[Any]) -> None:
         if hasattr(self.response, "_content"):  # read already: by a mock, a cache, or an event hook of the application
-            self.response._content = rewriter.feed(self.response._content) + rewriter.end()
+            self.response._content = passage.feed(self.response._content) + passage.end()
         else:
-            self.response.stream = _wrap(self.response, rewriter)
+            self.response.stream = _wrap(self.response, passage)
 
 
-class Rewriter:
-    """Bytes in, bytes out, through a session; ends the session exactly once, however the stream ends."""
+S = TypeVar("S", StreamSession, StreamWatcher)
 
-    __slots__ = ("_decoder", "_framing", "_session")
 
-    def __init__(self, session: StreamSession, framing: Framing | None) -> None:
+class Passage(Generic[S]):
+    """Bytes in, bytes out, past a session; ends the session exactly once, however the stream ends."""
+
+    __slots__ = ("_decoder", "_session")
+
+    def __init__(self, session: S) -> None:
         self._session = [session]
-        self._framing = framing
         self._decoder: Any = None
 
     def decode_with(self, decoder: Any) -> None:
@@ -78,39 +93,32 @@ class Rewriter:
     def feed(self, chunk: bytes) -> bytes:
         if not self._session:
             return b""
-        return self._decoded(chunk if self._decoder is None else _joined(self._decoder.decode(chunk)))
+        return self._passed(chunk if self._decoder is None else _joined(self._decoder.decode(chunk)))
 
     def end(self) -> bytes:
         """The body was read to its end."""
         out = b""
         if self._session:
             if self._decoder is not None:
-                out += self._decoded(_joined(self._decoder.flush()))
-            if self._framing is not None:
-                out += self._pass(self._framing.flush())
-        return out + self._encode(self._finish("read"))
+                out += self._passed(_joined(self._decoder.flush()))
+            out += self._rest()
+        return out + self._written(self._finish("read"))
 
     def stop(self, how: Ending, error: BaseException | None = None) -> None:
         """The body will not be read any further."""
         self._finish(how, error)
 
-    def _decoded(self, chunk: bytes) -> bytes:
-        if self._framing is None:
-            return chunk
-        events = self._framing.feed(chunk)
-        return self._pass(events) if events else b""
+    def _passed(self, chunk: bytes) -> bytes:
+        """What goes on of the next bytes."""
+        raise NotImplementedError
 
-    def _pass(self, events: list[WireEvent]) -> bytes:
-        session = self._session[0]
-        if len(events) == 1:
-            return self._encode(session.feed(events[0]))
-        return b"".join([self._encode(session.feed(event)) for event in events])
+    def _rest(self) -> bytes:
+        """What goes on when there are no more bytes."""
+        return b""
 
-    def _encode(self, events: Any) -> bytes:
-        framing = self._framing
-        if framing is None:
-            return b""
-        return b"".join([framing.encode(event) if event.changed else event.raw for event in events])
+    def _written(self, events: Iterable[WireEvent]) -> bytes:
+        """The bytes of events that the session adds at the end."""
+        return b""
 
     def _finish(self, how: Ending, error: BaseException | None = None) -> Any:
         try:
@@ -118,6 +126,41 @@ class Rewriter:
         except IndexError:
             return ()
         return session.finish(how, error)
+
+
+class Tap(Passage[StreamWatcher]):
+    """Lets everything pass as it is."""
+
+    __slots__ = ()
+
+    def _passed(self, chunk: bytes) -> bytes:
+        self._session[0].heard(chunk)
+        return chunk
+
+
+class Rewriter(Passage[StreamSession]):
+    """Lets a session change the events."""
+
+    __slots__ = ("_framing",)
+
+    def __init__(self, session: StreamSession, framing: Framing) -> None:
+        super().__init__(session)
+        self._framing = framing
+
+    def _passed(self, chunk: bytes) -> bytes:
+        return self._through(self._framing.feed(chunk))
+
+    def _rest(self) -> bytes:
+        return self._through(self._framing.flush())
+
+    def _through(self, events: list[WireEvent]) -> bytes:
+        session = self._session[0]
+        if len(events) == 1:
+            return self._written(session.feed(events[0]))
+        return b"".join([self._written(session.feed(event)) for event in events])
+
+    def _written(self, events: Iterable[WireEvent]) -> bytes:
+        return b"".join([self._framing.encode(event) if event.changed else event.raw for event in events])
 
 
 def _kind(response: Any, streamed: bool) -> ReplyKind:
@@ -135,18 +178,18 @@ def _content_type(response: Any) -> str:
     return response.headers.get("content-type", "").lower()
 
 
-def _wrap(response: Any, rewriter: Rewriter) -> Any:
+def _wrap(response: Any, passage: Passage[Any]) -> Any:
     package = _package(response.__class__)
     decoder = response._get_content_decoder()
     identity = package._decoders.IdentityDecoder
     if not isinstance(decoder, identity):
-        rewriter.decode_with(decoder)
+        passage.decode_with(decoder)
         response._decoder = identity()
     sync_body, async_body, both = _bodies(package)
     inner = response.stream
     is_sync, is_async = isinstance(inner, package.SyncByteStream), isinstance(inner, package.AsyncByteStream)
     body = both if is_sync and is_async else sync_body if is_sync else async_body
-    return body(inner, rewriter)
+    return body(inner, passage)
 
 
 @lru_cache(maxsize=16)
@@ -164,52 +207,52 @@ def _bodies(package: ModuleType) -> tuple[Any, Any, Any]:
     """Stream classes of that package, which checks the type of the streams that it reads."""
 
     class Body:
-        def __init__(self, inner: Any, rewriter: Rewriter) -> None:
+        def __init__(self, inner: Any, passage: Passage[Any]) -> None:
             self.inner = inner
-            self.rewriter = rewriter
+            self.passage = passage
 
         def __getattr__(self, name: str) -> Any:  # e.g. an observer that the SDK has put on its stream
-            if name in ("inner", "rewriter"):
+            if name in ("inner", "passage"):
                 raise AttributeError(name)
             return getattr(self.inner, name)
 
         def __del__(self) -> None:
-            rewriter = self.__dict__.get("rewriter")
-            if rewriter is not None:
-                rewriter.stop("dropped")
+            passage = self.__dict__.get("passage")
+            if passage is not None:
+                passage.stop("dropped")
 
     class SyncBody(Body, package.SyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
-            rewriter = self.rewriter
+            passage = self.passage
             try:
                 for chunk in self.inner:
-                    if out := rewriter.feed(chunk):
+                    if out := passage.feed(chunk):
                         yield out
-                if out := rewriter.end():
+                if out := passage.end():
                     yield out
             except BaseException as error:
-                rewriter.stop(_ending(error), error)
+                passage.stop(_ending(error), error)
                 raise
 
         def close(self) -> None:
-            self.rewriter.stop("closed")
+            self.passage.stop("closed")
             self.inner.close()
 
     class AsyncBody(Body, package.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            rewriter = self.rewriter
+            passage = self.passage
             try:
                 async for chunk in self.inner:
-                    if out := rewriter.feed(chunk):
+                    if out := passage.feed(chunk):
                         yield out
-                if out := rewriter.end():
+                if out := passage.end():
                     yield out
             except BaseException as error:
-                rewriter.stop(_ending(error), error)
+                passage.stop(_ending(error), error)
                 raise
 
         async def aclose(self) -> None:
-            self.rewriter.stop("closed")
+            self.passage.stop("closed")
             await self.inner.aclose()
 
     class SyncAsyncBody(SyncBody, AsyncBody):

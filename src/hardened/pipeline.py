@@ -14,7 +14,7 @@ from hardened.errors import BlockedError
 from hardened.guards.current import current
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.verdict import Stage, Verdict
-from hardened.stream import GuardedStream, WatchedStream
+from hardened.stream import GuardedStream, ObservedStream, WatchedStream
 from hardened.telemetry.faults import report
 from hardened.telemetry.record import CallRecord
 from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Json, Reply, Role, Send, Slot, Work, perform
@@ -50,9 +50,12 @@ def handle(call: Call) -> Flow:
         reply = yield from perform(Send(call, record.scope()))
         record.answered(reply)
         if reply.kind == "events":
-            reply.attach(GuardedStream(call, guards, record))
+            if guards.active and call.operation is not None:
+                reply.attach(GuardedStream(call, guards, record))
+            else:
+                reply.watch(ObservedStream(call, reply.framing(), record))
         elif reply.kind == "binary":
-            reply.attach(WatchedStream(record))
+            reply.watch(WatchedStream(record))
         elif call.operation is not None:
             try:
                 yield from _guard_response(call, reply, guards, record)

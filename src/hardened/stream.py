@@ -1,4 +1,7 @@
-"""A streamed response on its way to the application: guarded field by field, recorded, ended exactly once."""
+"""A streamed response on its way to the application: guarded field by field, recorded, ended exactly once.
+
+What nobody may change is not read on that way: its bytes are kept, and read in the background.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,14 @@ from hardened.guards.verdict import Stage
 from hardened.telemetry.faults import report
 from hardened.telemetry.record import CallRecord
 from hardened.worker import worker
-from hardened_instrumentation.calls import Call, Delta, Ending, EventView, SlotKind, WireEvent
+from hardened_instrumentation.calls import Call, Delta, Ending, EventReader, EventView, Framing, SlotKind, WireEvent
 
 Place = tuple[Any, ...]
 
 STAGES: dict[SlotKind, Stage] = {"text": "output", "arguments": "tool_call", "tool_input": "tool_call"}
+
+KEPT = 256 * 1024
+"""Bytes of a stream that is only observed: so many wait at most before they are read in the background."""
 
 
 class GuardedStream:
@@ -25,7 +31,7 @@ class GuardedStream:
 
     def __init__(self, call: Call, guards: Guards, record: CallRecord) -> None:
         self._reader = call.wire.reader()
-        self._guards = guards if guards.active and call.operation is not None else None
+        self._guards = guards
         self._record = record
         self._fields: dict[Place, StreamGuard] = {}
 
@@ -33,15 +39,13 @@ class GuardedStream:
         reader = self._reader
         if reader is None:
             return (event,)
-        try:
-            view = reader.read(event)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            report("reading an event of unexpected shape", error)
+        view = _read(reader, event)
+        if view is None:
             self._guard_raw(event)
             return (event,)
         if view.content:
             self._record.first_content()
-        tails = self._guard(event, view) if self._guards is not None else ()
+        tails = self._guard(event, view)
         reader.collect(event, view)
         return (*tails, event) if tails else (event,)
 
@@ -87,7 +91,6 @@ class GuardedStream:
 
     def _grow(self, delta: Delta) -> bool:
         """Replace a delta's text by what may be released now. Returns whether that differs."""
-        assert self._guards is not None
         slot = delta.slot
         if slot.kind not in STAGES:
             return False
@@ -124,7 +127,6 @@ class GuardedStream:
 
     def _repeat(self, snapshot: Delta) -> bool:
         """A whole text comes again: it says what was released of it piece by piece."""
-        assert self._guards is not None
         slot = snapshot.slot
         if slot.kind not in STAGES:
             return False
@@ -139,7 +141,7 @@ class GuardedStream:
     def _guard_raw(self, event: WireEvent) -> None:
         """What is no JSON, as an event cut off in the middle, is text that an application can see in raw lines."""
         raw = event.raw.decode("utf-8", "replace")
-        if self._guards is None or len(raw) < 32:  # `data: [DONE]`, `: keep-alive`
+        if len(raw) < 32:  # `data: [DONE]`, `: keep-alive`
             return
         verdict = self._guards.check(raw, "output", role="assistant")
         self._record.verdict(verdict)
@@ -148,18 +150,83 @@ class GuardedStream:
             event.raw = verdict.text.encode()
 
 
+def _read(reader: EventReader, event: WireEvent) -> EventView | None:
+    """What the event means; `None` if that cannot be said."""
+    try:
+        return reader.read(event)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        report("reading an event of unexpected shape", error)
+        return None
+
+
+class ObservedStream:
+    """`StreamWatcher` of a model's answer that no guard looks at: read on the way up to the first content, whose time
+    counts, and from there on in the background."""
+
+    def __init__(self, call: Call, framing: Framing, record: CallRecord) -> None:
+        self._reader = call.wire.reader()
+        self._framing = framing
+        self._record = record
+        self._begun = False  # content was seen
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    def heard(self, chunk: bytes) -> None:
+        if self._reader is None:
+            return
+        if not self._begun:
+            self._take([chunk])
+            return
+        self._kept.append(chunk)
+        self._size += len(chunk)
+        if self._size > KEPT:
+            worker.post(partial(self._take, self._kept))
+            self._kept, self._size = [], 0
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> None:
+        self._record.over()
+        end = partial(self._end, how, None if how == "dropped" else error)
+        if self._record.foreign and how != "dropped":  # the span is the SDK's own, and ends with the SDK's call
+            end()
+        else:
+            worker.post(end)
+
+    def _end(self, how: Ending, error: BaseException | None) -> None:
+        try:
+            self._take(self._kept)
+            if how == "read":
+                self._collect(self._framing.flush())
+        finally:
+            self._record.stream_ended(how, error, self._reader)
+
+    def _take(self, chunks: list[bytes]) -> None:
+        self._collect(self._framing.feed(b"".join(chunks)))
+
+    def _collect(self, events: list[WireEvent]) -> None:
+        reader = self._reader
+        if reader is None:
+            return
+        for event in events:
+            view = _read(reader, event)
+            if view is None:
+                continue
+            if view.content and not self._begun:
+                self._begun = True
+                self._record.first_content()
+            reader.collect(event, view)
+
+
 class WatchedStream:
-    """`StreamSession` of a body that is not text: nothing is changed, only its end is recorded."""
+    """`StreamWatcher` of a body that is not text: only its end is recorded."""
 
     def __init__(self, record: CallRecord) -> None:
         self._record = record
 
-    def feed(self, event: WireEvent) -> Sequence[WireEvent]:
-        return (event,)
+    def heard(self, chunk: bytes) -> None:
+        """Nothing: there is nothing in it to read."""
 
-    def finish(self, how: Ending, error: BaseException | None = None) -> Sequence[WireEvent]:
+    def finish(self, how: Ending, error: BaseException | None = None) -> None:
         if how == "dropped":
             worker.post(partial(self._record.stream_ended, how, None, None))
         else:
             self._record.stream_ended(how, error, None)
-        return ()

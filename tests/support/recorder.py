@@ -40,8 +40,10 @@ class Recorder:
             call.replace(copy.deepcopy(call.body))
         try:
             reply = yield from perform(Send(call, nullcontext()))
-            if reply.kind in ("events", "binary"):
+            if reply.kind == "events":
                 reply.attach(RecordingSession(record))
+            elif reply.kind == "binary":
+                reply.watch(RecordingWatcher(record))
             elif reply.kind == "json" and isinstance(reply.body, dict):
                 record.response = call.wire.response(reply.body)
                 reply.replace(reply.body)
@@ -71,3 +73,14 @@ class RecordingSession:
         self._record.endings.append(how)
         self._record.response = self._reader.response() if self._reader is not None else None
         return ()
+
+
+class RecordingWatcher:
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def heard(self, chunk: bytes) -> None:
+        self._record.events += 1
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> None:
+        self._record.endings.append(how)
