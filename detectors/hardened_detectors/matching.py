@@ -41,7 +41,9 @@ class Matcher:
         """What is in `text`, ordered by position."""
         found: set[Finding] = set()
         if len(text) <= 2 * _PIECE:
-            self._add(found, text, self._gate.hits(text), 0, len(text))
+            hits = self._gate.hits(text)
+            if hits:
+                self._add(found, text, hits, 0, len(text))
         else:
             for low in range(0, len(text), _PIECE):
                 high = min(low + _PIECE, len(text))

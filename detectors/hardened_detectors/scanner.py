@@ -17,6 +17,9 @@ class ScanResult:
     failures: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+_NOTHING = ScanResult()
+
+
 class Scanner:
     """Several detectors as one. All engines use detectors through this class only.
 
@@ -45,16 +48,18 @@ class Scanner:
             for view in views_of(folded):
                 findings.extend(view.translate(self._detect(view.text, failures)))
             findings = list(dict.fromkeys(findings))
-        return ScanResult(tuple(findings), failures)
+        return ScanResult(tuple(findings), failures) if findings or failures else _NOTHING
 
     def open_from(self, text: str, start: int) -> int:
         """The leftmost position at or after `start` that some incremental detector has not decided, else `len(text)`.
 
         If a detector raises, nothing from `start` on is decided.
         """
-        folded = fold(text)
+        folded, open_at = fold(text), len(text)
         try:
-            return min((d.open_from(folded, start) for d in self.incremental), default=len(text))
+            for detector in self.incremental:
+                open_at = min(open_at, detector.open_from(folded, start))
+            return open_at
         except Exception:  # noqa: BLE001 - a plug-in may raise anything; `scan` reports it
             return start
 

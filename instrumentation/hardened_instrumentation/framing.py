@@ -13,7 +13,7 @@ import zlib
 from functools import lru_cache
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from hardened_instrumentation.calls import WireEvent
 
@@ -28,6 +28,12 @@ def parse_json(text: bytes | str) -> Any:
 
 def dump_json(value: Any) -> bytes:
     """Compact JSON in ASCII, so that no character set of a header can misread it."""
+    try:
+        encoded = to_json(value, inf_nan_mode="constants")
+    except ValueError:
+        encoded = None
+    if encoded is not None and encoded.isascii():
+        return encoded
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 

@@ -148,15 +148,20 @@ class Rewriter(Passage[StreamSession]):
         self._framing = framing
 
     def _passed(self, chunk: bytes) -> bytes:
-        return self._through(self._framing.feed(chunk))
+        events = self._framing.feed(chunk)
+        if len(events) != 1:
+            return self._through(events)
+        passed = self._session[0].feed(events[0])
+        if len(passed) != 1:
+            return self._written(passed)
+        event = passed[0]
+        return self._framing.encode(event) if event.changed else event.raw
 
     def _rest(self) -> bytes:
         return self._through(self._framing.flush())
 
     def _through(self, events: list[WireEvent]) -> bytes:
         session = self._session[0]
-        if len(events) == 1:
-            return self._written(session.feed(events[0]))
         return b"".join([self._written(session.feed(event)) for event in events])
 
     def _written(self, events: Iterable[WireEvent]) -> bytes:

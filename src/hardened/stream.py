@@ -73,16 +73,14 @@ class GuardedStream:
         """Let the event say only what may be said now; what else must go out before it comes back as events."""
         if event.data is None:
             self._guard_raw(event)
-        by_place: dict[Place, Delta] = {}
         for delta in view.deltas:
             if self._grow(delta):
                 event.changed = True
-            by_place[delta.place] = delta
         tails: list[WireEvent] = []
         for place in view.closes:
             if place not in self._fields:
                 continue
-            same_event = by_place.get(place)
+            same_event = next((delta for delta in reversed(view.deltas) if delta.place == place), None)
             tails += self._close(place, same_event)
             event.changed = event.changed or same_event is not None
         for snapshot in view.snapshots:
@@ -92,13 +90,17 @@ class GuardedStream:
     def _grow(self, delta: Delta) -> bool:
         """Replace a delta's text by what may be released now. Returns whether that differs."""
         slot = delta.slot
-        if slot.kind not in STAGES:
-            return False
         field = self._fields.get(delta.place)
         if field is None:
+            if slot.kind not in STAGES:
+                return False
             field = self._fields[delta.place] = StreamGuard(self._guards, STAGES[slot.kind], kind=slot.kind)
         piece = slot.read()
-        released = self._settled(field, field.feed, piece)
+        try:
+            released = field.feed(piece)
+        except BlockedError:
+            self._record.decided(field.stage, field.decisions)
+            raise
         if released == piece:
             return False
         slot.write(released)
@@ -107,9 +109,11 @@ class GuardedStream:
     def _close(self, place: Place, last: Delta | None) -> list[WireEvent]:
         """A field is complete: release what was held, in its last delta if this event has it, else as an event."""
         field = self._fields.pop(place)
-        tail = self._settled(field, field.finish)
-        self._record.held(field.max_held)
-        self._record.decided(field.stage, field.decisions)
+        try:
+            tail = field.finish()
+        finally:
+            self._record.held(field.max_held)
+            self._record.decided(field.stage, field.decisions)
         if not tail:
             return []
         if last is None:
@@ -117,13 +121,6 @@ class GuardedStream:
             return [self._reader.tail(place, tail)]
         last.slot.write(last.slot.read() + tail)
         return []
-
-    def _settled(self, field: StreamGuard, step: Any, *arguments: str) -> str:
-        try:
-            return step(*arguments)
-        except BlockedError:
-            self._record.decided(field.stage, field.decisions)
-            raise
 
     def _repeat(self, snapshot: Delta) -> bool:
         """A whole text comes again: it says what was released of it piece by piece."""

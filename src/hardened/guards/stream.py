@@ -70,10 +70,12 @@ class StreamGuard:
         self._now: Gate | None = None  # judges on the way
         self._late = gate  # judges the whole text
         self._too_late = False  # … when it is gone
+        self._look_behind = 0  # characters before what is undecided that the former still needs
         if gate and gate.changes and not self._observes:
             self._buffers = self._as_json or guards.plan.stream == "buffer"
             if not self._buffers:
                 self._now, self._late = gate.halves
+                self._look_behind = self._now.look_behind if self._now else 0
                 self._too_late = True
         self._whole: list[str] | None = [] if self._late else None
 
@@ -181,9 +183,8 @@ class StreamGuard:
 
         Returns `released`, followed by a placeholder if what waits has become too long to be waited for.
         """
-        assert self._now is not None
         held = len(self._text) - at
-        cut = max(0, at - self._now.look_behind)
+        cut = max(0, at - self._look_behind)
         self._text = self._text[cut:]
         self._offset += cut
         self._at = at - cut
