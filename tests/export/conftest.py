@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -18,15 +17,6 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in tuple(os.environ):
         if name.startswith(("OTEL_", "LANGFUSE_", "HARDENED_")) and name != "HARDENED_SHARED":
             monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def warnings_are_seen() -> Iterator[None]:
-    """Whatever a test elsewhere has silenced for the whole process."""
-    before = logging.root.manager.disable
-    logging.disable(logging.NOTSET)
-    yield
-    logging.disable(before)
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import logging
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +63,9 @@ def player() -> Any:
     spec = importlib.util.spec_from_file_location("replay", script)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with warnings.catch_warnings():
+        spec.loader.exec_module(module)
+    logging.disable(logging.NOTSET)  # the script silences logging for the whole process
     return module
 
 
