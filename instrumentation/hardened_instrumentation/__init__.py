@@ -24,6 +24,7 @@ __all__ = ["BUILT_IN", "instrument", "instrumented", "provider_named", "uninstru
 _log = logging.getLogger("hardened")
 
 BUILT_IN = ("openai", "anthropic", "groq")
+ENTRY_POINTS = "hardened.instrumentation"
 
 
 class _State:
@@ -60,12 +61,16 @@ class _Seam:
         self.patches.undo()
 
 
-def instrument(handler: Handler, *, disable: Iterable[str] = (), native_spans: bool = False) -> None:
+def instrument(
+    handler: Handler, *, disable: Iterable[str] = (), also: Iterable[str] = (), native_spans: bool = False
+) -> None:
     """Hand every call of every known provider SDK to `handler`. Idempotent; a second call replaces the handler.
 
     Args:
         handler: what to do with a call.
         disable: names of SDKs to leave alone.
+        also: names of further providers, which installed packages offer by entry points. One that cannot be loaded is
+            logged and left out.
         native_spans: let SDKs that trace themselves go on doing so; the handler then makes no spans for them.
     """
     _state.handler = handler
@@ -74,6 +79,12 @@ def instrument(handler: Handler, *, disable: Iterable[str] = (), native_spans: b
     for name in left_alone & _state.seams.keys():
         _state.seams.pop(name).remove()
     _state.wanted = {name: provider_named(name) for name in BUILT_IN if name not in left_alone}
+    for name in also:
+        try:
+            _state.wanted[name] = provider_named(name)
+        except Exception as error:  # noqa: BLE001 - a foreign package may raise anything
+            reason = error if isinstance(error, LookupError) else f"its package failed with {type(error).__name__}"
+            _log.error("provider %r is not instrumented: %s", name, reason)
     for provider in _state.wanted.values():
         _install_when_imported(provider)
 
@@ -92,8 +103,20 @@ def instrumented() -> tuple[str, ...]:
 
 
 def provider_named(name: str) -> Provider:
-    """The built-in provider module of that SDK."""
-    return importlib.import_module(f"hardened_instrumentation.providers.{name}").provider
+    """The provider of that name: a built-in one, or that of an installed package's entry point.
+
+    Raises:
+        LookupError: there is none; the message lists those there are.
+    """
+    if name in BUILT_IN:
+        return importlib.import_module(f"hardened_instrumentation.providers.{name}").provider
+    from importlib.metadata import entry_points
+
+    points = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name in points:
+        return points[name].load()
+    known = ", ".join(sorted({*BUILT_IN, *points}))
+    raise LookupError(f"no provider is called {name!r}; known are {known}")
 
 
 def _install_when_imported(provider: Provider) -> None:

@@ -49,7 +49,9 @@ def uninstrument(*, scrub: bool = False) -> None:
 
 def _apply(policy: Policy) -> None:
     native_spans = policy.telemetry.native_spans == "keep"
-    hardened_instrumentation.instrument(handle, disable=policy.disable, native_spans=native_spans)
+    hardened_instrumentation.instrument(
+        handle, disable=policy.disable, also=policy.providers, native_spans=native_spans
+    )
 
 
 def _policy_changed(policy: Policy) -> None:

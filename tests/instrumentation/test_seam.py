@@ -105,6 +105,32 @@ def test_disabled_sdks_are_left_alone(clients: Clients) -> None:
     assert hardened_instrumentation.instrumented() == ("openai",) or "groq" in hardened_instrumentation.instrumented()
 
 
+def test_a_provider_of_another_package(monkeypatch: Any, caplog: pytest.LogCaptureFixture) -> None:
+    from hardened_instrumentation.providers.base import Provider
+
+    seen = []
+    module = types.ModuleType("other_sdk")
+    monkeypatch.setitem(sys.modules, "other_sdk", module)
+    other = Provider("other", "other_sdk", lambda *installed: seen.append(installed[0]))
+
+    class Point:
+        name = "other"
+
+        def load(self) -> Provider:
+            return other
+
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()] if "hardened" in group else [])
+    hardened_instrumentation.instrument(Recorder())
+    assert seen == [], "only where it is named"
+    with caplog.at_level(logging.ERROR):
+        hardened_instrumentation.instrument(Recorder(), also=["other", "othr"])
+    assert seen == [module] and "other" in hardened_instrumentation.instrumented()
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "provider 'othr' is not instrumented: no provider is called 'othr'; known are anthropic, groq, openai, other"
+    )
+
+
 IMPORTS = """
     import sys, hardened_instrumentation
     from hardened_instrumentation.calls import *

@@ -89,6 +89,7 @@ SAMPLES = {
     "stream": ("buffer", "buffer"),
     "service_name": ("shop", "shop"),
     "disable": ("openai, anthropic", ("openai", "anthropic")),
+    "providers": ("one, other", ("one", "other")),
     "enabled": ("off", False),
     "content": ("no", False),
     "metrics": ("0", False),

@@ -209,7 +209,7 @@ def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any,
             _log.warning("%s: no such setting%s", variable, hint)
         else:
             text = env[variable].strip()
-            settings.append((path, _words(text) if path == ("disable",) else text, variable))
+            settings.append((path, _words(text) if path in (("disable",), ("providers",)) else text, variable))
     return settings
 
 

@@ -139,6 +139,9 @@ class Policy(Section):
         description="Streamed answers: release what is decided, hold all until the end, or only look.",
     )
     service_name: str | None = Field(None, description="Name of your service in traces. Default: `OTEL_SERVICE_NAME`.")
+    providers: tuple[str, ...] = Field(
+        (), description="Further providers, by the names under which installed packages offer them."
+    )
     disable: tuple[str, ...] = Field((), description="Providers that are left alone, for example `[openai]`.")
     detectors: dict[str, DetectorPolicy] = Field(
         default_factory=dict[str, DetectorPolicy], description="Detectors by name: `pii`, `secrets`, or your own."
