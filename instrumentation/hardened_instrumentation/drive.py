@@ -8,7 +8,6 @@ arrived but nothing of it is parsed. The flow waits at its `Send` between the tw
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -172,5 +171,7 @@ class _Current:
         self._token: Token[Exchange | None] = _current.set(self._exchange)
 
     def __exit__(self, *_: object) -> None:
-        with suppress(ValueError):  # a dropped coroutine is closed in a foreign context: nothing to reset there
+        try:
             _current.reset(self._token)
+        except ValueError:  # a dropped coroutine is closed in a foreign context: nothing to reset there
+            return

@@ -121,7 +121,7 @@ class PriceBook:
 
     def prefetch(self, provider: str, model: str) -> None:
         """Look for the price of a model in the background, so that it is there when the call ends."""
-        if self._known((provider, model, None)) is None:
+        if (provider, model, None) not in self._pricers:
             worker.post(lambda: self._find(provider, model, None))
 
     def when_ready(
