@@ -323,13 +323,13 @@ def _message_slots(message: Json, role: Role, slots: list[Slot], beside: Json | 
 
 def _content_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
     """The parts of a content that is not one text."""
-    content = holder[key]
-    for index, part in enumerate(content) if isinstance(content, list) else ((key, content),):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        kind = as_dict(part).get("type")
+    content = [holder[key]] if isinstance(holder[key], dict) else as_list(holder[key])
+    for index, item in enumerate(content):
+        part = as_dict(item)
+        kind = part.get("type")
         if kind in MEDIA:
             slots.append(Slot(part, MEDIA[kind], role, "opaque"))
         elif kind in ("text", "refusal") and isinstance(part.get(kind), str):
             slots.append(Slot(part, kind, role))
         else:  # a text without a part around it, or a part that we do not know
-            inside = content if isinstance(content, list) else holder  # pyright: ignore[reportUnknownVariableType]
-            parts.texts(inside, index, role, slots, "reasoning" if kind in ("thinking", "reasoning") else "text")
+            parts.texts(content, index, role, slots, "reasoning" if kind in ("thinking", "reasoning") else "text")

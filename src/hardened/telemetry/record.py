@@ -5,12 +5,13 @@ No method of `CallRecord` raises: a fault of ours must never become a fault of t
 
 from __future__ import annotations
 
-import threading
+import atexit
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from opentelemetry import context as otel_context
@@ -66,6 +67,26 @@ class _Guarded:
     end: int
 
 
+_open: set[CallRecord] = set()
+"""Calls that have not ended. A forked child forgets those of its parent, which will end them itself."""
+
+os.register_at_fork(after_in_child=_open.clear)
+
+
+@cache
+def _end_at_exit() -> None:
+    """Let the streams that are still open when the program ends be over then. Later nothing can be recorded any more.
+
+    Asked for after the first span has begun: so it runs before what delivers at the exit.
+    """
+    atexit.register(_end_open)
+
+
+def _end_open() -> None:
+    for record in list(_open):
+        record.left()
+
+
 class CallRecord:
     """Follows one call from its begin to its end, which comes exactly once, whoever ends it."""
 
@@ -78,13 +99,14 @@ class CallRecord:
         self._over: tuple[int, float] | None = None
         self._request: RequestView | None = None
         self._response: ResponseView | None = None
+        self._used: Usage | None = None
         self._attributes: dict[str, Any] = {}
         self._guarded: dict[tuple[str, str, str, bool], _Guarded] = {}
         self._guard_time = 0.0
         self._unscanned: set[str] = set()
         self._held = 0
         self._blocked = False
-        self._once = threading.Lock()
+        _open.add(self)
         self._start()
 
     @contained
@@ -109,6 +131,7 @@ class CallRecord:
             attributes=attributes,
             start_time=self._began_ns,
         )
+        _end_at_exit()
 
     def scope(self) -> AbstractContextManager[object]:
         """Makes the call's span the current one while the SDK works, for spans of the HTTP client below."""
@@ -223,38 +246,54 @@ class CallRecord:
     def stream_ended(self, how: Ending, error: BaseException | None, reader: EventReader | None) -> None:
         """A streamed body is over."""
         if reader is not None:
-            self._response = response = reader.response()
-            outcome = semconv.STREAM_COMPLETED if response.complete else STREAM_OUTCOMES[how]
-            if isinstance(error, BlockedError):
-                outcome = semconv.STREAM_BLOCKED
-            self._attributes[semconv.STREAM_OUTCOME] = outcome
-            if self._held:
-                self._attributes[semconv.STREAM_HOLD_CHARS] = self._held
-            if response.complete and not isinstance(error, BlockedError):
-                error = None  # the answer was all there, whatever the application did afterwards
+            self._streamed(how, error, reader)
         if self._first is not None:
             self._attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = self._first - self._began
-        self.end(error if how in ("failed", "cancelled") else None)
+        complete = self._attributes.get(semconv.STREAM_OUTCOME) == semconv.STREAM_COMPLETED
+        # If the answer was all there, it does not matter what the application did afterwards.
+        self.end(error if how in ("failed", "cancelled") and not complete else None)
+
+    @contained
+    def _streamed(self, how: Ending, error: BaseException | None, reader: EventReader) -> None:
+        self._attributes[semconv.STREAM_OUTCOME] = STREAM_OUTCOMES[how]
+        if isinstance(error, BlockedError):
+            self._attributes[semconv.STREAM_OUTCOME] = semconv.STREAM_BLOCKED
+        if self._held:
+            self._attributes[semconv.STREAM_HOLD_CHARS] = self._held
+        self._response = response = reader.response()
+        if response.complete and not isinstance(error, BlockedError):
+            self._attributes[semconv.STREAM_OUTCOME] = semconv.STREAM_COMPLETED
+
+    def left(self) -> None:
+        """The program ends before the call does."""
+        if self._call.stream:
+            self._attributes[semconv.STREAM_OUTCOME] = semconv.STREAM_ABORTED
+        self.end()
 
     @contained
     def end(self, error: BaseException | None = None) -> None:
         """The call is over; only the first end counts."""
-        if not self._once.acquire(blocking=False):
+        try:
+            _open.remove(self)
+        except KeyError:
             return
         ended, stopped = self._over or (time.time_ns(), time.perf_counter())
         duration = stopped - self._began
-        usage, estimated = self._usage()
-        self._finish_attributes(error, usage, estimated)
-        model = self._model()
+        self._finish_attributes(error)
+        usage, model = self._used, self._model()
         if self._call.operation in PRICED and usage is not None and model:
             # The price may still be on its way: then the span ends later, in the background, at the time of now.
             tier = self._attributes.get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
-            self._runtime.prices.when_ready(
-                self._call.provider,
-                model,
-                lambda price: self._close(error, usage, duration, ended, price(usage, tier)),
-                requested=self._request.model if self._request else None,
-            )
+            try:
+                self._runtime.prices.when_ready(
+                    self._call.provider,
+                    model,
+                    lambda price: self._close(error, usage, duration, ended, price(usage, tier)),
+                    requested=self._request.model if self._request else None,
+                )
+            except Exception as fault:  # noqa: BLE001 - the span must end all the same
+                report("pricing a call", fault)
+                self._close(error, usage, duration, ended, None)
         else:
             self._close(error, usage, duration, ended, None)
 
@@ -263,6 +302,7 @@ class CallRecord:
         return answered or (self._request.model if self._request else None)
 
     def _usage(self) -> tuple[Usage | None, bool]:
+        """The tokens of the call, and whether they are estimated."""
         response, request = self._response, self._request
         if self._call.operation in (None, "fetch_response") or response is None:
             return None, False
@@ -274,8 +314,25 @@ class CallRecord:
         given = usage.input if usage is not None and usage.input is not None else tokens.estimate_request(request)
         return Usage(input=given, output=tokens.estimate_messages(response.messages)), True
 
-    def _finish_attributes(self, error: BaseException | None, usage: Usage | None, estimated: bool) -> None:
+    @contained
+    def _finish_attributes(self, error: BaseException | None) -> None:
         attributes, response = self._attributes, self._response
+        if error is not None:
+            attributes[semconv.ERROR_TYPE] = error_type(error)
+        if self._unscanned:
+            attributes[semconv.GUARD_UNSCANNED] = sorted(self._unscanned)
+        if self._guard_time:
+            attributes[semconv.GUARD_DURATION] = self._guard_time
+        if self._guarded:
+            attributes[semconv.GUARD_DECISIONS] = [_compact(one) for one in self._guarded.values()]
+            outcomes: list[Outcome] = [one.decision.outcome for one in self._guarded.values()]
+            attributes[semconv.GUARD_OUTCOME] = max(outcomes, key=GRAVITY.__getitem__)
+        usage, estimated = self._usage()
+        if usage is not None and not self._call.native_span:
+            attributes.update(_usage_attributes(usage))
+            if estimated:
+                attributes[semconv.USAGE_ESTIMATED] = True
+        self._used = usage
         if response is not None:
             attributes.update(response.attributes)
             for name, value in (
@@ -287,34 +344,27 @@ class CallRecord:
                     attributes[name] = value
             if self._runtime.captures_content and response.messages and self._span.is_recording():
                 self._capture((semconv.OUTPUT_MESSAGES, response.messages))
-        if usage is not None and not self._call.native_span:
-            attributes.update(_usage_attributes(usage))
-            if estimated:
-                attributes[semconv.USAGE_ESTIMATED] = True
-        if error is not None:
-            attributes[semconv.ERROR_TYPE] = error_type(error)
-        if self._unscanned:
-            attributes[semconv.GUARD_UNSCANNED] = sorted(self._unscanned)
-        if self._guard_time:
-            attributes[semconv.GUARD_DURATION] = self._guard_time
-        if self._guarded:
-            attributes[semconv.GUARD_DECISIONS] = [_compact(one) for one in self._guarded.values()]
-            outcomes: list[Outcome] = [one.decision.outcome for one in self._guarded.values()]
-            attributes[semconv.GUARD_OUTCOME] = max(outcomes, key=GRAVITY.__getitem__)
 
     @contained
     def _close(
         self, error: BaseException | None, usage: Usage | None, duration: float, ended: int, cost: Cost | None
     ) -> None:
-        span, call, attributes = self._span, self._call, self._attributes
-        priced = usage is not None and call.operation in PRICED
-        if priced:
-            attributes.update(_cost_attributes(cost))
-        if span.is_recording():
-            span.set_attributes(attributes)
-            if error is not None and not call.native_span:
-                span.set_status(Status(StatusCode.ERROR, error_type(error)))
-            self._emit_guards()
+        span, attributes = self._span, self._attributes
+        try:
+            if usage is not None and self._call.operation in PRICED:
+                attributes.update(_cost_attributes(cost))
+            if span.is_recording():
+                span.set_attributes(attributes)
+                if error is not None and not self._call.native_span:
+                    span.set_status(Status(StatusCode.ERROR, error_type(error)))
+                self._emit_guards()
+            self._measure(error, usage, duration, cost)
+        finally:
+            if not self._call.native_span:
+                span.end(ended)
+
+    def _measure(self, error: BaseException | None, usage: Usage | None, duration: float, cost: Cost | None) -> None:
+        call = self._call
         self._runtime.metrics.record(
             operation=call.operation,
             provider=call.provider,
@@ -324,15 +374,13 @@ class CallRecord:
             server_port=call.server_port,
             error_type=error_type(error) if error is not None else None,
             duration=duration,
-            time_to_first_chunk=attributes.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK),
+            time_to_first_chunk=self._attributes.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK),
             usage=usage,
             cost=cost,
             feature=self._ambient.feature,
         )
         for one in self._guarded.values():
             self._runtime.metrics.record_guard(one.stage, one.decision, (one.end - one.start) / 1e9)
-        if not call.native_span:
-            span.end(ended)
 
     def _emit_guards(self) -> None:
         if not self._guarded:
