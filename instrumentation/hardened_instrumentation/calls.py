@@ -194,6 +194,7 @@ class Call:
     server_port: int | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])  # added to the request, e.g. traceparent
     propagate: bool = False  # whether the SDK itself would have sent the trace context
+    binary: bool = False  # whether the answer is no text, whatever its header says
     native_span: bool = False  # whether the SDK itself emits the span of this call
     max_retries: int | None = None  # None leaves the SDK's own count
     body_changed: bool = False
@@ -227,7 +228,7 @@ class Reply(Protocol):
         """The parsed body of a `json` reply, `None` if it is not valid JSON; the text of a `text` reply."""
         ...
 
-    def replace(self, body: Json | str) -> None:
+    def replace(self, body: Any) -> None:
         """Let the SDK see `body` instead."""
         ...
 

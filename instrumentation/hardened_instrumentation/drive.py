@@ -11,14 +11,18 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from typing import Any
 
-from hardened_instrumentation.calls import Deliver, Effect, Flow, Reply, Send, Work
+from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Reply, Send, Work
 
 _current: ContextVar[Exchange | None] = ContextVar("hardened_exchange", default=None)
 
 
 def active() -> Exchange | None:
-    """The exchange in progress in this context; a layer below it must not handle the call a second time."""
-    return _current.get()
+    """The exchange in progress in this context; a layer below it must not handle the call a second time.
+
+    A task that was started meanwhile keeps the context when the exchange has long been over.
+    """
+    exchange = _current.get()
+    return None if exchange is None or exchange.finished else exchange
 
 
 class Again(BaseException):
@@ -28,10 +32,11 @@ class Again(BaseException):
 class Exchange:
     """One flow and the effect that it waits for."""
 
-    __slots__ = ("_flow", "effect", "finished")
+    __slots__ = ("_flow", "call", "effect", "finished")
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, call: Call) -> None:
         self._flow = flow
+        self.call = call
         self.effect: Effect[Any] | None = None
         self.finished = False
 

@@ -19,10 +19,18 @@ from hardened_instrumentation.calls import WireEvent
 
 
 def parse_json(text: bytes | str) -> Any:
-    """The value, or `None` for what is not JSON."""
+    """The value, or `None` for what is not JSON.
+
+    What the quick parser refuses may still be read by the SDKs, with the standard library: a byte order mark, UTF-16,
+    half of a surrogate pair.
+    """
     try:
         return from_json(text)
     except ValueError:
+        pass
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return None
 
 
@@ -37,7 +45,8 @@ def dump_json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
-_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r(?!\n))")
+"""Two ends of lines, each of any kind. What belongs to an end and comes later is a line without meaning."""
 
 
 class ServerSentEvents:
@@ -48,7 +57,12 @@ class ServerSentEvents:
         self._scanned = 0
 
     def feed(self, chunk: bytes) -> list[WireEvent]:
-        if not self._pending and chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk:
+        if (
+            not self._pending
+            and chunk.endswith(b"\n\n")
+            and chunk.find(b"\n\n") == len(chunk) - 2
+            and b"\r" not in chunk
+        ):
             return [_sse_event(chunk)]  # the usual case: a chunk is an event
         buffer = self._pending + chunk if self._pending else chunk
         events: list[WireEvent] = []
@@ -62,7 +76,7 @@ class ServerSentEvents:
 
     def flush(self) -> list[WireEvent]:
         rest, self._pending, self._scanned = self._pending, b"", 0
-        return [_sse_event(rest)] if rest else []
+        return [WireEvent(None, None, rest)] if rest else []  # without a blank line it is no event
 
     def encode(self, event: WireEvent) -> bytes:
         name = f"event: {event.name}\n".encode() if event.name else b""
@@ -78,7 +92,7 @@ def _sse_event(raw: bytes) -> WireEvent:
             data = value if data is None else data + b"\n" + value
         elif line.startswith(b"event:"):
             name = _event_name(line)
-    return WireEvent(name, parse_json(data) if data and data[:1] == b"{" else None, raw)
+    return WireEvent(name, parse_json(data) if data and data.lstrip()[:1] == b"{" else None, raw)
 
 
 @lru_cache(maxsize=64)
@@ -105,7 +119,9 @@ class AwsEventStream:
         events: list[WireEvent] = []
         while len(self._pending) >= 12:
             total, _ = self._PRELUDE.unpack_from(self._pending)
-            if total < 16 or len(self._pending) < total:
+            if total < 16:  # these are not messages of AWS
+                return [*events, *self.flush()]
+            if len(self._pending) < total:
                 break
             events.append(self._event(self._pending[:total]))
             self._pending = self._pending[total:]

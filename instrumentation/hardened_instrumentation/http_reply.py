@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from hardened_instrumentation.calls import (
+    Call,
     Ending,
     Framing,
-    Json,
     ReplyKind,
     StreamSession,
     StreamWatcher,
@@ -29,10 +29,11 @@ _UNPARSED = object()
 class HttpReply:
     """`calls.Reply` over one `Response` of httpx or httpx2."""
 
-    def __init__(self, response: Any, *, streamed: bool, retries: int = 0) -> None:
+    def __init__(self, response: Any, call: Call, *, streamed: bool, retries: int = 0) -> None:
         self.response = response
         self.retries = retries
-        self.kind: ReplyKind = _kind(response, streamed)
+        self.kind: ReplyKind = _kind(response, call, streamed)
+        self._from_aws = call.provider == "aws.bedrock"
         self._body: Any = _UNPARSED
 
     @property
@@ -47,16 +48,27 @@ class HttpReply:
     @property
     def body(self) -> Any:
         if self._body is _UNPARSED:
-            self._body = parse_json(self.response.content) if self.kind == "json" else self.response.text
+            self._body = parse_json(self.response.content) if self.kind == "json" else None
+            if self._body is None:  # then it is text, whatever it says it is
+                self.kind, self._body = "text", self.response.text
         return self._body
 
-    def replace(self, body: Json | str) -> None:
+    def replace(self, body: Any) -> None:
         self._body = body
-        if isinstance(body, str):
+        if self.kind == "text":
             self.response._content = body.encode(self.response.encoding or "utf-8", "replace")
         else:
             self.response._content = dump_json(body)
         self.response.__dict__.pop("_text", None)
+        self.make_readable_again()
+
+    def make_readable_again(self) -> None:
+        """The body is at hand, decoded; an application that reads it raw finds it as it is now."""
+        response = self.response
+        if not isinstance(response.stream, _package(response.__class__).ByteStream) or not response.is_stream_consumed:
+            response.is_stream_consumed = response.is_closed = False
+        response.stream = _package(response.__class__).ByteStream(response.content)
+        _drop_encoding(response, len(response.content))
 
     def attach(self, session: StreamSession) -> None:
         self._send_through(Rewriter(session, self.framing()))
@@ -65,7 +77,8 @@ class HttpReply:
         self._send_through(Tap(watcher))
 
     def framing(self) -> Framing:
-        return AwsEventStream() if "amazon.eventstream" in _content_type(self.response) else ServerSentEvents()
+        aws = self._from_aws and "amazon.eventstream" in _content_type(self.response)
+        return AwsEventStream() if aws else ServerSentEvents()
 
     def _send_through(self, passage: Passage[Any]) -> None:
         if hasattr(self.response, "_content"):  # read already: by a mock, a cache, or an event hook of the application
@@ -97,12 +110,12 @@ class Passage(Generic[S]):
 
     def end(self) -> bytes:
         """The body was read to its end."""
-        out = b""
+        out = rest = b""
         if self._session:
             if self._decoder is not None:
-                out += self._passed(_joined(self._decoder.flush()))
-            out += self._rest()
-        return out + self._written(self._finish("read"))
+                out = self._passed(_joined(self._decoder.flush()))
+            rest = self._rest()
+        return out + self._written(self._finish("read")) + rest  # what is no whole event must not come before one
 
     def stop(self, how: Ending, error: BaseException | None = None) -> None:
         """The body will not be read any further."""
@@ -168,15 +181,26 @@ class Rewriter(Passage[StreamSession]):
         return b"".join([self._framing.encode(event) if event.changed else event.raw for event in events])
 
 
-def _kind(response: Any, streamed: bool) -> ReplyKind:
+def _kind(response: Any, call: Call, streamed: bool) -> ReplyKind:
     content_type = _content_type(response)
-    if streamed:
+    if streamed or "event-stream" in content_type:
         return "events"
-    if "json" in content_type or getattr(response, "_content", b"")[:1] in (b"{", b"["):  # SDKs parse that too
-        return "json"
+    if "json" in content_type or getattr(response, "_content", b"").lstrip()[:1] in (b"{", b"["):
+        return "json"  # SDKs parse that whatever the header says
     if content_type.startswith("text/"):
         return "text"
-    return "binary"
+    untold = content_type in ("", "application/octet-stream") and call.operation is not None and not call.binary
+    return "json" if untold else "binary"
+
+
+def _drop_encoding(response: Any, length: int | None) -> None:
+    """What the application reads is not compressed any more; the headers must not say that it is."""
+    response.headers.pop("content-encoding", None)
+    if "content-length" in response.headers:
+        if length is None:
+            del response.headers["content-length"]
+        else:
+            response.headers["content-length"] = str(length)
 
 
 def _content_type(response: Any) -> str:
@@ -190,6 +214,7 @@ def _wrap(response: Any, passage: Passage[Any]) -> Any:
     if not isinstance(decoder, identity):
         passage.decode_with(decoder)
         response._decoder = identity()
+        _drop_encoding(response, None)
     sync_body, async_body, both = _bodies(package)
     inner = response.stream
     is_sync, is_async = isinstance(inner, package.SyncByteStream), isinstance(inner, package.AsyncByteStream)

@@ -20,9 +20,10 @@ class Route:
     name: str
     operation: str | None
     wire: Wire
+    binary: bool = False  # the answer is a file, not JSON
 
 
-_IDENTIFIER = re.compile(r"[0-9]|^.{25,}$")
+_IDENTIFIER = re.compile(r"[0-9@]|^.{25,}$")
 
 
 def route_name(path: str) -> str:

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Protocol
 
 from hardened_instrumentation.calls import Call, Handler, Send
 from hardened_instrumentation.drive import Exchange, active
+from hardened_instrumentation.framing import dump_json, parse_json
 from hardened_instrumentation.http_reply import HttpReply
 from hardened_instrumentation.patches import Patches, SeamMissing
 from hardened_instrumentation.routes import Describe
+
+
+_log = logging.getLogger("hardened")
 
 
 class Active(Protocol):
@@ -93,11 +98,12 @@ def _process_response(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, response=response, stream=stream, **arguments)
 
         exchange = active()
-        if exchange is None or exchange.finished:
+        if exchange is None:
             return deliver()
-        reply = HttpReply(response, streamed=stream, retries=arguments.get("retries_taken", 0))
+        reply = HttpReply(response, exchange.call, streamed=stream, retries=arguments.get("retries_taken", 0))
         if reply.unread:
             response.read()
+            reply.make_readable_again()
         return exchange.arrived(reply, deliver)
 
     return process_response
@@ -110,11 +116,12 @@ def _aprocess_response(original: Callable[..., Any]) -> Callable[..., Any]:
             return await original(self, response=response, stream=stream, **arguments)
 
         exchange = active()
-        if exchange is None or exchange.finished:
+        if exchange is None:
             return await deliver()
-        reply = HttpReply(response, streamed=stream, retries=arguments.get("retries_taken", 0))
+        reply = HttpReply(response, exchange.call, streamed=stream, retries=arguments.get("retries_taken", 0))
         if reply.unread:
             await response.aread()
+            reply.make_readable_again()
         return await exchange.aarrived(reply, deliver)
 
     return process_response
@@ -124,13 +131,25 @@ def _begin(client: Any, options: Any, stream: bool, describe: Describe, current:
     handler = current.handler
     if handler is None or active() is not None:
         return None
-    flow = handler(describe(client, options, stream))
-    return None if flow is None else Exchange(flow)
+    try:
+        call = describe(client, options, stream)
+    except Exception as error:  # noqa: BLE001 - the application's call is worth more than our view of it
+        _report_unknown(type(error).__name__)
+        return None
+    flow = handler(call)
+    return None if flow is None else Exchange(flow, call)
+
+
+@functools.cache
+def _report_unknown(fault: str) -> None:
+    _log.error("a call of unexpected shape (%s) is neither traced nor guarded", fault)
 
 
 def wire_body(options: Any) -> dict[str, Any] | None:
     """The body as it will be sent: the SDK merges `extra_body` into it only later."""
     body, extra = options.json_data, options.extra_json
+    if body is None and isinstance(getattr(options, "content", None), bytes):
+        body = parse_json(options.content)
     if isinstance(extra, Mapping) and (body is None or isinstance(body, Mapping)):
         return {**(body or {}), **extra}
     return body if isinstance(body, dict) else None  # pyright: ignore[reportUnknownVariableType]
@@ -142,6 +161,8 @@ def _apply(call: Call, options: Any) -> Any:
     if call.body is not None and call.body_changed:
         update["json_data"] = call.body
         update["extra_json"] = None
+        if getattr(options, "content", None) is not None:  # the body came as bytes, and goes as bytes
+            update["json_data"], update["content"] = None, dump_json(call.body)
     if call.headers:
         update["headers"] = {**_mapping(options.headers), **call.headers}
     if call.max_retries is not None:

@@ -89,19 +89,13 @@ def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Step:
 def _guard_response(call: Call, reply: Reply, guards: Guards, record: CallRecord) -> Step:
     if not guards.active:
         return
-    body: Json | str | None = reply.body
-    if isinstance(body, str):
-        holder: Json = {"text": body}
-        slots = [Slot(holder, "text", "assistant")]
-    elif isinstance(body, dict):
-        holder = body
-        slots = _slots(call.wire.response_slots, body, "assistant")
-    else:
-        return
+    body = reply.body
+    holder: Json = body if isinstance(body, dict) else {"body": body}  # pyright: ignore[reportUnknownVariableType]
+    slots = _slots(call.wire.response_slots if holder is body else _all_texts, holder, "assistant")
     verdicts = yield from _check(slots, [OUTPUT_STAGE.get(slot.kind, "output") for slot in slots], guards, record)
     if any(_changed(slot, verdict) for slot, verdict in zip(slots, verdicts, strict=True)):
         _write(slots, verdicts)
-        reply.replace(holder["text"] if isinstance(body, str) else holder)
+        reply.replace(body if holder is body else holder["body"])
 
 
 def _check(
@@ -141,11 +135,15 @@ def _slots(find: Callable[[Json], list[Slot]], body: Json, role: Role) -> list[S
     """The texts of a body. One of a shape that we do not expect is guarded as a whole rather than not at all."""
     try:
         return find(body)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - nobody knows what a provider sends tomorrow
         report("reading a body of unexpected shape", error)
-        slots: list[Slot] = []
-        leaves(body, role, slots)
-        return slots
+        return _all_texts(body, role)
+
+
+def _all_texts(body: Json, role: Role = "assistant") -> list[Slot]:
+    slots: list[Slot] = []
+    leaves(body, role, slots)
+    return slots
 
 
 def _changed(slot: Slot, verdict: Verdict | None) -> bool:

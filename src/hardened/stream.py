@@ -46,7 +46,7 @@ class GuardedStream:
         if view.content:
             self._record.first_content()
         tails = self._guard(event, view)
-        reader.collect(event, view)
+        _collect(reader, event, view)
         return (*tails, event) if tails else (event,)
 
     def finish(self, how: Ending, error: BaseException | None = None) -> Sequence[WireEvent]:
@@ -138,7 +138,7 @@ class GuardedStream:
     def _guard_raw(self, event: WireEvent) -> None:
         """What is no JSON, as an event cut off in the middle, is text that an application can see in raw lines."""
         raw = event.raw.decode("utf-8", "replace")
-        if len(raw) < 32:  # `data: [DONE]`, `: keep-alive`
+        if raw.strip() == "data: [DONE]":
             return
         verdict = self._guards.check(raw, "output", role="assistant")
         self._record.verdict(verdict)
@@ -151,9 +151,16 @@ def _read(reader: EventReader, event: WireEvent) -> EventView | None:
     """What the event means; `None` if that cannot be said."""
     try:
         return reader.read(event)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - nobody knows what a provider sends tomorrow
         report("reading an event of unexpected shape", error)
         return None
+
+
+def _collect(reader: EventReader, event: WireEvent, view: EventView) -> None:
+    try:
+        reader.collect(event, view)
+    except Exception as error:  # noqa: BLE001 - the same
+        report("remembering an event of unexpected shape", error)
 
 
 class ObservedStream:
@@ -210,7 +217,7 @@ class ObservedStream:
             if view.content and not self._begun:
                 self._begun = True
                 self._record.first_content()
-            reader.collect(event, view)
+            _collect(reader, event, view)
 
 
 class WatchedStream:

@@ -53,7 +53,7 @@ def describer(
 
     @lru_cache(maxsize=512)
     def route(method: str, url: str) -> Route:
-        path = urlsplit(url).path.strip("/")
+        path = urlsplit(url if "://" in url else "/" + url.lstrip("/")).path.strip("/")
         path = path.removeprefix("v1/")
         known = routes.get(path) if method == "post" else None
         return known or routes.get(f"{method} {route_name(path)}") or Route(route_name(path), None, opaque)
@@ -80,6 +80,7 @@ def describer(
             wire=endpoint.wire,
             body=wire_body(options),
             stream=stream,
+            binary=endpoint.binary,
             server_address=host,
             server_port=base_url.port or (443 if base_url.scheme == "https" else 80),
         )

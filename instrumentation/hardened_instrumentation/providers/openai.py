@@ -26,7 +26,7 @@ ROUTES = {
         Route("images/generations", "generate_content", Prompted("prompt", "image")),
         Route("images/edits", "generate_content", Prompted("prompt", "image")),
         Route("images/variations", "generate_content", Prompted("prompt", "image")),
-        Route("audio/speech", "generate_content", Prompted("input", "speech")),
+        Route("audio/speech", "generate_content", Prompted("input", "speech"), binary=True),
         Route("audio/transcriptions", "generate_content", Prompted("prompt", "text", "text")),
         Route("audio/translations", "generate_content", Prompted("prompt", "text", "text")),
         Route("moderations", None, Prompted("input", None)),
