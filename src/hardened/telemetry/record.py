@@ -67,6 +67,8 @@ class _Guarded:
     end: int
 
 
+_NOWHERE = context.Ambient()
+
 _open: set[CallRecord] = set()
 """Calls that have not ended. A forked child forgets those of its parent, which will end them itself."""
 
@@ -92,7 +94,7 @@ class CallRecord:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._runtime: Runtime = runtime()
+        self._ambient = _NOWHERE
         self._span: Span = INVALID_SPAN
         self._began, self._began_ns = time.perf_counter(), time.time_ns()
         self._first: float | None = None
@@ -112,6 +114,7 @@ class CallRecord:
     @contained
     def _start(self) -> None:
         call = self._call
+        self._runtime: Runtime = runtime()
         self._ambient = context.current()
         if call.native_span or otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY):
             return
@@ -121,7 +124,6 @@ class CallRecord:
             attributes[semconv.OPERATION_NAME] = call.operation
         if isinstance(model, str):
             attributes[semconv.REQUEST_MODEL] = model
-            self._runtime.prices.prefetch(call.provider, model)
         if call.server_address:
             attributes[semconv.SERVER_ADDRESS] = call.server_address
             attributes[semconv.SERVER_PORT] = call.server_port
@@ -132,6 +134,8 @@ class CallRecord:
             start_time=self._began_ns,
         )
         _end_at_exit()
+        if isinstance(model, str):
+            self._runtime.prices.prefetch(call.provider, model)
 
     def scope(self) -> AbstractContextManager[object]:
         """Makes the call's span the current one while the SDK works, for spans of the HTTP client below."""
@@ -342,7 +346,7 @@ class CallRecord:
             ):
                 if value:
                     attributes[name] = value
-            if self._runtime.captures_content and response.messages and self._span.is_recording():
+            if response.messages and self._span.is_recording() and self._runtime.captures_content:
                 self._capture((semconv.OUTPUT_MESSAGES, response.messages))
 
     @contained
