@@ -64,6 +64,11 @@ class ChatCompletions:
         slots: list[Slot] = []
         for message in each(body.get("messages")):
             _message_slots(message, ROLES.get(message.get("role") or "", "user"), slots)
+        for prediction in each(body.get("prediction")):
+            _content_slots(prediction, "user", slots)
+        for definitions in ("tools", "functions", "response_format"):
+            parts.descriptions(body, definitions, slots)
+        parts.metadata(body, slots)
         return slots
 
     def response(self, body: Json) -> ResponseView:
@@ -141,7 +146,7 @@ class ChatReader:
     def _content(self, delta: Json, name: str, index: Any, found: list[Delta]) -> None:
         """Content in parts, as Mistral and others stream it."""
         slots: list[Slot] = []
-        _content_slots(delta, name, "assistant", slots)
+        _parts_slots(delta, name, "assistant", slots)
         for slot in slots:
             if slot.kind != "opaque":
                 place = (index, "parts" if slot.kind == "text" else "reasoning parts")
@@ -163,9 +168,8 @@ class ChatReader:
         known["name"] = function.get("name") or known.get("name")
         self._text.setdefault(place, [])
         slots: list[Slot] = []
-        if function.get(key):
-            parts.texts(function, key, "assistant", slots, "arguments")
-        found += [self._delta(slot.holder, slot.key, place, "arguments") for slot in slots]
+        parts.arguments(function, key, "assistant", slots)
+        found += [Delta(slot, place) for slot in slots]
 
     def _delta(
         self, holder: Any, key: Any, place: tuple[Any, ...], kind: SlotKind = "text", beside: Json | None = None
@@ -175,7 +179,7 @@ class ChatReader:
 
     def collect(self, event: WireEvent, view: EventView) -> None:
         for delta in view.deltas:
-            self._text[delta.place].append(delta.slot.holder[delta.slot.key])
+            self._text[delta.place].append(delta.slot.read())
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
         shapes: dict[str, Json] = {
@@ -299,11 +303,7 @@ def _part(part: Json) -> Json:
 
 
 def _message_slots(message: Json, role: Role, slots: list[Slot], beside: Json | None = None) -> None:
-    content = message.get("content")
-    if isinstance(content, str):
-        slots.append(Slot(message, "content", role, beside=beside))
-    elif content:
-        _content_slots(message, "content", role, slots)
+    _content_slots(message, role, slots, beside)
     if isinstance(message.get("refusal"), str):
         slots.append(Slot(message, "refusal", role))
     for name in REASONING_FIELDS:
@@ -315,13 +315,19 @@ def _message_slots(message: Json, role: Role, slots: list[Slot], beside: Json | 
     for call in (*each(message.get("tool_calls")), {"function": message.get("function_call")}):
         for function in (*each(call.get("function")), *each(call.get("custom"))):
             for key in ("arguments", "input"):
-                if isinstance(function.get(key), str):
-                    slots.append(Slot(function, key, role, "arguments"))
-                elif function.get(key):  # parsed already, as Ollama sends it
-                    parts.leaves(function[key], role, slots, "tool_input")
+                parts.arguments(function, key, role, slots)
 
 
-def _content_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
+def _content_slots(holder: Json, role: Role, slots: list[Slot], beside: Json | None = None) -> None:
+    """The texts of `holder["content"]`: one text, or parts."""
+    content = holder.get("content")
+    if isinstance(content, str):
+        slots.append(Slot(holder, "content", role, beside=beside))
+    elif content:
+        _parts_slots(holder, "content", role, slots)
+
+
+def _parts_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
     """The parts of a content that is not one text."""
     content = [holder[key]] if isinstance(holder[key], dict) else as_list(holder[key])
     for index, item in enumerate(content):
@@ -329,6 +335,9 @@ def _content_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> Non
         kind = part.get("type")
         if kind in MEDIA:
             slots.append(Slot(part, MEDIA[kind], role, "opaque"))
+            for document in each(part.get("file")):
+                if isinstance(document.get("filename"), str):
+                    slots.append(Slot(document, "filename", role))
         elif kind in ("text", "refusal") and isinstance(part.get(kind), str):
             slots.append(Slot(part, kind, role))
         else:  # a text without a part around it, or a part that we do not know

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
+
+from pydantic_core import to_json
 
 from hardened_instrumentation.calls import Json, Role, Slot, SlotKind
 from hardened_instrumentation.framing import parse_json
@@ -56,7 +59,8 @@ def generic(kind: str) -> Json:
 
 
 def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
+    """A list, or the tuple that an application has put in the place of one."""
+    return value if isinstance(value, (list, tuple)) else []  # pyright: ignore[reportUnknownVariableType, reportReturnType]
 
 
 def as_dict(value: Any) -> Json:
@@ -65,9 +69,9 @@ def as_dict(value: Any) -> Json:
 
 def each(value: Any) -> list[Json]:
     """The objects of a list; of an object that stands where a list belongs, that one."""
-    if isinstance(value, list):
-        return [item for item in value if isinstance(item, dict)]  # pyright: ignore[reportUnknownVariableType]
-    return [value] if isinstance(value, dict) else []  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return [value]  # pyright: ignore[reportUnknownVariableType]
+    return [item for item in as_list(value) if isinstance(item, dict)]
 
 
 OPAQUE = {"id", "type", "name", "role", "status", "index", "model", "object", "data", "result", "b64_json", "format"}
@@ -80,27 +84,82 @@ def holds_text(key: Any) -> bool:
     return not isinstance(key, str) or (key not in OPAQUE and not key.endswith(OPAQUE_ENDS))
 
 
-def texts(holder: Any, key: Any, role: Role, slots: list[Slot], kind: SlotKind = "text", depth: int = 0) -> None:
-    """The text at `holder[key]`; of an object or a list of unknown shape, every text in it except `OPAQUE` ones."""
-    value = holder[key]
-    if isinstance(value, str):
-        slots.append(Slot(holder, key, role, kind))
-    elif depth < 32:
-        for inner in [*as_dict(value), *range(len(as_list(value)))]:
-            if holds_text(inner):
-                texts(value, inner, role, slots, kind, depth + 1)
+def texts(holder: Any, key: Any, role: Role, slots: list[Slot], kind: SlotKind = "text") -> None:
+    """The text at `holder[key]`; of an object or a list of unknown shape, every text in it except `OPAQUE` ones.
+
+    `data` is text in an object of type `text`, as a source of plain text is, and a file in any other.
+    """
+
+    def wanted(inside: Any, at: Any) -> bool:
+        return holds_text(at) or (at == "data" and inside.get("type") == "text")
+
+    slots += (Slot(inside, at, role, kind) for inside, at in _strings(holder, key, wanted))
 
 
-def leaves(value: Any, role: Role, slots: list[Slot], kind: SlotKind = "text", depth: int = 0) -> None:
+def leaves(value: Any, role: Role, slots: list[Slot], kind: SlotKind = "text") -> None:
     """Every text inside a JSON value, whatever its shape."""
-    if depth > 32:
-        return
-    items: Iterable[tuple[Any, Any]] = as_dict(value).items() or enumerate(as_list(value))
-    for key, item in items:
-        if isinstance(item, str):
-            slots.append(Slot(value, key, role, kind))
-        else:
-            leaves(item, role, slots, kind, depth + 1)
+    slots += (Slot(inside, at, role, kind) for inside, at in _strings([value], 0, lambda inside, at: True))
+
+
+def descriptions(holder: Json, key: str, slots: list[Slot]) -> None:
+    """What the definitions at `holder[key]` (tools, schemas) tell the model in words; names and values stay."""
+    if holder.get(key):
+        found = _strings(holder, key, lambda inside, at: True)
+        slots += (Slot(inside, at, "system") for inside, at in found if at in ("description", "server_description"))
+
+
+def metadata(body: Json, slots: list[Slot]) -> None:
+    """The values that an application stores with a request, except identifiers: `user_id`, `session_id`, …"""
+    found = as_dict(body.get("metadata"))
+    slots += (Slot(found, key, "user") for key in found if isinstance(found[key], str) and not key.endswith("id"))
+
+
+def arguments(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
+    """The arguments of a tool call at `holder[key]`, as JSON text or parsed already."""
+    if holder.get(key):
+        slots.append(Arguments(holder, key, role, "arguments"))
+
+
+class Arguments(Slot):
+    """Arguments as one JSON text, even if they come parsed: so keys, numbers and what is deep within are seen too."""
+
+    __slots__ = ()
+
+    def read(self) -> str:
+        value = self.holder[self.key]
+        if isinstance(value, str):
+            return value
+        try:
+            return to_json(value, inf_nan_mode="constants").decode()
+        except ValueError:  # nested deeper than pydantic goes
+            return json.dumps(value, ensure_ascii=False, default=str)
+
+    def write(self, text: str) -> None:
+        if isinstance(self.holder[self.key], str):
+            self.holder[self.key] = text
+            return
+        try:
+            self.holder[self.key] = json.loads(text)
+        except (ValueError, RecursionError):
+            self.holder[self.key] = text
+
+
+def _strings(holder: Any, key: Any, wanted: Callable[[Any, Any], bool]) -> Iterator[tuple[Any, Any]]:
+    """Where a text stands in `holder[key]`, in order, however deep: (object or list, key).
+
+    What is not `wanted(object or list, key)` is not looked into; `holder[key]` itself always is.
+    """
+    seen: set[int] = set()  # an application's body may hold an object twice, or within itself
+    waiting: list[tuple[Any, Any]] = [(holder, key)]
+    while waiting:
+        inside, at = waiting.pop()
+        value = inside[at]
+        if isinstance(value, str):
+            yield inside, at
+        elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:  # pyright: ignore[reportUnknownArgumentType]
+            seen.add(id(value))  # pyright: ignore[reportUnknownArgumentType]
+            below = list(as_dict(value)) or range(len(as_list(value)))
+            waiting += [(value, inner) for inner in reversed(below) if wanted(value, inner)]
 
 
 def parameters(body: Json, table: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""No text of a request is overlooked, and what is no text goes on as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from shapes import MODEL, Clients
+from traces import KEY
+
+import hardened
+from hardened.policy.active import reset, set_active
+from hardened.policy.load import load
+from hardened.testing import FakeProvider
+
+LEAK = f"the key {KEY} is here"
+MARK = "[OPENAI_API_KEY]"
+CARD = 4111_1111_1111_1111
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Clients]:
+    """Clients whose requests are redacted: a credential and a card number never reach the provider."""
+    detectors = {"secrets": dict.fromkeys(("input", "retrieval", "tool_result"), "redact")}
+    detectors["pii"] = dict(detectors["secrets"])
+    set_active(load({"telemetry": {"file": {"enabled": False}}, "detectors": detectors}), "test")
+    hardened.instrument()
+    with FakeProvider() as provider:
+        yield Clients(provider)
+    hardened.uninstrument()
+    reset()
+
+
+def received(clients: Clients, path: str, body: dict[str, Any]) -> Any:
+    """What the provider receives of `body`."""
+    client = clients.anthropic if path.startswith("/v1/") else clients.openai
+    clients.provider.reset()
+    clients.provider.reply(body={})
+    client.post(path, body=body, cast_to=object)
+    return clients.provider.requests[-1].json
+
+
+def chat(*messages: Any, **fields: Any) -> tuple[str, dict[str, Any]]:
+    return "/chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": "hi"}, *messages], **fields}
+
+
+def says(*parts: Any) -> Any:
+    return {"role": "user", "content": list(parts)}
+
+
+TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "chat: prediction": chat(prediction={"type": "content", "content": LEAK}),
+    "chat: prediction in parts": chat(prediction={"type": "content", "content": [{"type": "text", "text": LEAK}]}),
+    "chat: metadata": chat(metadata={"note": LEAK}),
+    "chat: description of a tool": chat(tools=[{"type": "function", "function": {"name": "f", "description": LEAK}}]),
+    "chat: description of a parameter": chat(
+        functions=[{"name": "f", "parameters": {"properties": {"a": {"type": "string", "description": LEAK}}}}]
+    ),
+    "chat: description of a format": chat(
+        response_format={"type": "json_schema", "json_schema": {"name": "n", "description": LEAK, "schema": {}}}
+    ),
+    "chat: name of a file": chat(says({"type": "file", "file": {"filename": f"{KEY}.pdf", "file_id": "f"}})),
+    "chat: parsed arguments": chat(
+        {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {"a": [{KEY: 1}]}}}]}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_secret_in_a_text_does_not_reach_the_provider(name: str, guarded: Clients) -> None:
+    path, body = TEXTS[name]
+    sent = json.dumps(received(guarded, path, body))
+    assert KEY not in sent
+    assert MARK in sent
+    assert KEY in json.dumps(body)  # the application's own objects stay as they are
+
+
+KEPT: dict[str, tuple[str, dict[str, Any]]] = {
+    "chat: identifiers": chat(
+        {"role": "user", "name": KEY, "content": "x"},
+        {"role": "tool", "tool_call_id": KEY, "content": "x"},
+        user=KEY,
+        safety_identifier=KEY,
+        prompt_cache_key=KEY,
+        metadata={"user_id": KEY},
+    ),
+    "chat: files": chat(says({"type": "file", "file": {"filename": "a.txt", "file_data": f"data:text/plain,{KEY}"}})),
+    "chat: names of a tool": chat(tools=[{"type": "function", "function": {"name": KEY, "parameters": {"a": 1}}}]),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_no_text_reaches_the_provider_unchanged(name: str, guarded: Clients) -> None:
+    path, body = KEPT[name]
+    assert received(guarded, path, body) == body
