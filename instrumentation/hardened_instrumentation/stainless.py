@@ -21,7 +21,6 @@ from hardened_instrumentation.http_reply import HttpReply
 from hardened_instrumentation.patches import Patches, SeamMissing
 from hardened_instrumentation.routes import Describe
 
-
 _log = logging.getLogger("hardened")
 
 

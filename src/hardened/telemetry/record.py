@@ -284,6 +284,8 @@ class CallRecord:
         ended, stopped = self._over or (time.time_ns(), time.perf_counter())
         duration = stopped - self._began
         self._finish_attributes(error)
+        if self._call.native_span:  # the SDK ends its span now, and waits for no price
+            self._tell(error)
         usage, model = self._used, self._model()
         if self._call.operation in PRICED and usage is not None and model:
             # The price may still be on its way: then the span ends later, in the background, at the time of now.
@@ -357,15 +359,23 @@ class CallRecord:
         try:
             if usage is not None and self._call.operation in PRICED:
                 attributes.update(_cost_attributes(cost))
-            if span.is_recording():
+            if not self._call.native_span:
+                self._tell(error)
+            elif span.is_recording():
                 span.set_attributes(attributes)
-                if error is not None and not self._call.native_span:
-                    span.set_status(Status(StatusCode.ERROR, error_type(error)))
-                self._emit_guards()
             self._measure(error, usage, duration, cost)
         finally:
             if not self._call.native_span:
                 span.end(ended)
+
+    @contained
+    def _tell(self, error: BaseException | None) -> None:
+        """Put on the span what is known, and the spans of guards below it."""
+        if self._span.is_recording():
+            self._span.set_attributes(self._attributes)
+            if error is not None and not self._call.native_span:
+                self._span.set_status(Status(StatusCode.ERROR, error_type(error)))
+            self._emit_guards()
 
     def _measure(self, error: BaseException | None, usage: Usage | None, duration: float, cost: Cost | None) -> None:
         call = self._call
