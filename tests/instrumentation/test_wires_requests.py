@@ -50,6 +50,10 @@ def says(*parts: Any) -> Any:
     return {"role": "user", "content": list(parts)}
 
 
+def response(given: Any = "hi", **fields: Any) -> tuple[str, dict[str, Any]]:
+    return "/responses", {"model": MODEL, "input": given, **fields}
+
+
 TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "chat: prediction": chat(prediction={"type": "content", "content": LEAK}),
     "chat: prediction in parts": chat(prediction={"type": "content", "content": [{"type": "text", "text": LEAK}]}),
@@ -65,6 +69,23 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "chat: parsed arguments": chat(
         {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {"a": [{KEY: 1}]}}}]}
     ),
+    "responses: a text": response(LEAK),
+    "responses: instructions": response(instructions=LEAK),
+    "responses: texts in the place of items": response([LEAK]),
+    "responses: texts in the place of parts": response([{"role": "user", "content": [LEAK]}]),
+    "responses: variable of a prompt": response(prompt={"id": "p", "variables": {"name": LEAK}}),
+    "responses: part as variable": response(
+        prompt={"id": "p", "variables": {"q": {"type": "input_text", "text": LEAK}}}
+    ),
+    "responses: metadata": response(metadata={"name": LEAK}),
+    "responses: description of a tool": response(tools=[{"type": "function", "name": "f", "description": LEAK}]),
+    "responses: description of a server": response(
+        tools=[{"type": "mcp", "server_label": "s", "server_description": LEAK}]
+    ),
+    "responses: name of a file": response(
+        [{"role": "user", "content": [{"type": "input_file", "filename": f"{KEY}.pdf", "file_data": "QQ=="}]}]
+    ),
+    "responses: parsed arguments": response([{"type": "function_call", "call_id": "c", "arguments": {KEY: 1}}]),
 }
 
 
@@ -88,6 +109,18 @@ KEPT: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "chat: files": chat(says({"type": "file", "file": {"filename": "a.txt", "file_data": f"data:text/plain,{KEY}"}})),
     "chat: names of a tool": chat(tools=[{"type": "function", "function": {"name": KEY, "parameters": {"a": 1}}}]),
+    "responses: identifiers": response(
+        [{"type": "function_call_output", "call_id": KEY, "output": "x"}],
+        safety_identifier=KEY,
+        previous_response_id=KEY,
+        prompt={"id": KEY, "version": "1", "variables": {"n": "x"}},
+    ),
+    "responses: credentials of tools": response(
+        tools=[{"type": "mcp", "server_label": "s", "authorization": KEY, "headers": {"authorization": KEY}}]
+    ),
+    "responses: encrypted content": response(
+        [{"type": "reasoning", "id": "r", "summary": [], "encrypted_content": KEY}]
+    ),
 }
 
 

@@ -27,6 +27,7 @@ PARAMETERS = {
     "previous_response_id": "gen_ai.request.previous_response.id",
     "service_tier": "openai.request.service_tier",
 }
+PARTS = {"input_text", "input_image", "input_audio", "input_file"}
 MEDIA = {"input_image": "image", "input_audio": "audio", "input_file": "document", "image_generation_call": "image"}
 FINISH_REASONS = {"max_output_tokens": "length", "max_tokens": "length", "content_filter": "content_filter"}
 TERMINAL = {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
@@ -69,10 +70,15 @@ class Responses:
         slots: list[Slot] = []
         if isinstance(body.get("instructions"), str):
             slots.append(Slot(body, "instructions", "system"))
-        if isinstance(body.get("input"), str):
-            slots.append(Slot(body, "input", "user"))
-        for item in each(body.get("input")):
-            _item_slots(item, "user", slots)
+        for key in ("input", "items"):  # of a response, of a conversation
+            _items_slots(body, key, "user", slots)
+        for prompt in each(body.get("prompt")):
+            for variables in each(prompt.get("variables")):
+                for name in variables:  # a text, or a part of a message
+                    _value_slots(variables, name, "user", slots)
+        for definitions in ("tools", "text"):
+            parts.descriptions(body, definitions, slots)
+        parts.metadata(body, slots)
         return slots
 
     def response(self, body: Json) -> ResponseView:
@@ -281,6 +287,26 @@ def _part(part: Json) -> Json:
     return parts.generic(str(kind))
 
 
+def _items_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
+    """The texts of `holder[key]`: one text, or items, or texts in the place of items."""
+    items = holder.get(key)
+    if isinstance(items, (str, dict)):
+        _value_slots(holder, key, role, slots)
+    for index in range(len(as_list(items))):
+        _value_slots(items, index, role, slots)
+
+
+def _value_slots(holder: Any, key: Any, role: Role, slots: list[Slot]) -> None:
+    """The texts of an item or of a part, or what stands as a text in its place."""
+    value = holder[key]
+    if isinstance(value, str):
+        slots.append(Slot(holder, key, role))
+    elif as_dict(value).get("type") in PARTS:
+        _part_slots(value, role, slots)
+    elif isinstance(value, dict):
+        _item_slots(value, role, slots)  # pyright: ignore[reportUnknownArgumentType]
+
+
 def _item_slots(item: Json, role: Role, slots: list[Slot]) -> None:
     kind = item.get("type") or "message"
     if kind == "message":
@@ -295,7 +321,10 @@ def _item_slots(item: Json, role: Role, slots: list[Slot]) -> None:
     else:  # a call of a tool, ours or one that the provider runs itself
         for key in filter(parts.holds_text, item):
             text_role: Role = "tool" if key in ("output", "outputs", "results") else "assistant"
-            parts.texts(item, key, text_role, slots, TEXT_KEYS.get(key, "text"))
+            if TEXT_KEYS.get(key) == "arguments":
+                parts.arguments(item, key, text_role, slots)
+            else:
+                parts.texts(item, key, text_role, slots)
 
 
 def _content_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
@@ -303,6 +332,9 @@ def _content_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> Non
     content = holder.get(key)
     if isinstance(content, str):
         slots.append(Slot(holder, key, role))
+    for index, part in enumerate(as_list(content)):
+        if isinstance(part, str):
+            slots.append(Slot(content, index, role))
     for part in each(content):
         _part_slots(part, role, slots)
 
@@ -311,6 +343,8 @@ def _part_slots(part: Json, role: Role, slots: list[Slot], *, reasoning: bool = 
     kind = part.get("type") or ""
     if kind in MEDIA:
         slots.append(Slot(part, MEDIA[kind], role, "opaque"))
+        if isinstance(part.get("filename"), str):
+            slots.append(Slot(part, "filename", role))
         return
     for key in filter(parts.holds_text, part):
         if key not in ("annotations", "logprobs"):  # written with the text that they belong to
