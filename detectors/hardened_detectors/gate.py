@@ -15,6 +15,10 @@ from importlib import import_module
 from typing import Any, cast
 from weakref import WeakSet
 
+from . import native
+
+Match = Callable[[str], Sequence[int]]
+
 # A DFA that needs more is reset by RE2 and built anew, which costs time but misses nothing.
 _DFA_BYTES = 16 << 20
 
@@ -42,32 +46,35 @@ class Gate:
     """Tells which of its signals occur in a text, by index.
 
     Built when it is first used, with google-re2 if that can be imported (one automaton for all signals, about 3 µs per
-    kB), else with the standard library. Both give the same indices, but for characters outside ASCII that equal an
-    ASCII letter when case is ignored (`ſ`, `K`): there either may report a signal more.
+    kB), else, and when the process ends (see `native`), with the standard library. Both give the same indices, but for
+    characters outside ASCII that equal an ASCII letter when case is ignored (`ſ`, `K`): there either may report a
+    signal more.
     """
 
     def __init__(self, signals: Sequence[Signal], *, use_re2: bool = True) -> None:
         self._signals = tuple(signals)
         self._use_re2 = use_re2
-        self._match: Callable[[str], Sequence[int]] | None = None
+        self._automaton: Match | None = None
+        self._searches: Match | None = None
         _gates.add(self)
 
     def hits(self, text: str) -> Sequence[int]:
         """The indices of the signals that occur in `text`, in ascending order."""
-        match = self._match
-        if match is None:  # two threads may both build it; either result will do
-            match = self._match = self._build()
-        return match(text)
-
-    def _build(self) -> Callable[[str], Sequence[int]]:
-        if self._use_re2:
+        # Two threads may both build a matcher; either result will do.
+        if self._use_re2 and native.enter():
             try:
-                re2 = import_module("re2")
+                match = self._automaton
+                if match is None:
+                    match = self._automaton = _re2_matcher(import_module("re2"), self._signals)
+                return match(text)
             except ImportError:
-                pass
-            else:
-                return _re2_matcher(re2, self._signals)
-        return _python_matcher(self._signals)
+                self._use_re2 = False
+            finally:
+                native.leave()
+        match = self._searches
+        if match is None:
+            match = self._searches = _python_matcher(self._signals)
+        return match(text)
 
 
 _gates: WeakSet[Gate] = WeakSet()
@@ -81,14 +88,14 @@ def _forget_automata() -> None:
     ever; whoever searches with it there hangs, and it must not be destroyed either.
     """
     for gate in list(_gates):
-        _abandoned.append(gate._match)
-        gate._match = None
+        _abandoned.append(gate._automaton)
+        gate._automaton = None
 
 
 os.register_at_fork(after_in_child=_forget_automata)
 
 
-def _re2_matcher(re2: Any, signals: Sequence[Signal]) -> Callable[[str], Sequence[int]]:
+def _re2_matcher(re2: Any, signals: Sequence[Signal]) -> Match:
     options = re2.Options()
     options.max_mem = _DFA_BYTES
     options.log_errors = False
@@ -106,7 +113,7 @@ def _re2_matcher(re2: Any, signals: Sequence[Signal]) -> Callable[[str], Sequenc
     return hits
 
 
-def _python_matcher(signals: Sequence[Signal]) -> Callable[[str], Sequence[int]]:
+def _python_matcher(signals: Sequence[Signal]) -> Match:
     searches = [None if signal.literals else re.compile(signal.expression, re.ASCII) for signal in signals]
 
     def hits(text: str) -> Sequence[int]:
