@@ -100,6 +100,24 @@ def _event_name(line: bytes) -> str:
     return line[6:].strip().decode("utf-8", "replace")
 
 
+class JsonLines:
+    """A JSON value in each line, as the results of batches come (`application/x-jsonl`)."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    def feed(self, chunk: bytes) -> list[WireEvent]:
+        *lines, self._pending = (self._pending + chunk).split(b"\n")
+        return [WireEvent(None, parse_json(line), line + b"\n") for line in lines]
+
+    def flush(self) -> list[WireEvent]:
+        rest, self._pending = self._pending, b""
+        return [WireEvent(None, parse_json(rest), rest)] if rest else []
+
+    def encode(self, event: WireEvent) -> bytes:
+        return dump_json(event.data) + b"\n"
+
+
 class AwsEventStream:
     """`application/vnd.amazon.eventstream` as Bedrock sends it: `{"bytes": base64(JSON)}` in each message.
 

@@ -21,7 +21,7 @@ from hardened_instrumentation.calls import (
     StreamWatcher,
     WireEvent,
 )
-from hardened_instrumentation.framing import AwsEventStream, ServerSentEvents, dump_json, parse_json
+from hardened_instrumentation.framing import AwsEventStream, JsonLines, ServerSentEvents, dump_json, parse_json
 
 _UNPARSED = object()
 
@@ -77,8 +77,10 @@ class HttpReply:
         self._send_through(Tap(watcher))
 
     def framing(self) -> Framing:
-        aws = self._from_aws and "amazon.eventstream" in _content_type(self.response)
-        return AwsEventStream() if aws else ServerSentEvents()
+        content_type = _content_type(self.response)
+        if self._from_aws and "amazon.eventstream" in content_type:
+            return AwsEventStream()
+        return JsonLines() if "jsonl" in content_type else ServerSentEvents()
 
     def _send_through(self, passage: Passage[Any]) -> None:
         if hasattr(self.response, "_content"):  # read already: by a mock, a cache, or an event hook of the application

@@ -16,16 +16,23 @@ from hardened_instrumentation.patches import Patches
 from hardened_instrumentation.providers.base import Provider, describer
 from hardened_instrumentation.routes import Route
 from hardened_instrumentation.stainless import Active
-from hardened_instrumentation.wires.anthropic_messages import Complete, CountTokens, Messages
+from hardened_instrumentation.wires.anthropic_messages import (
+    Batches,
+    BatchResults,
+    Complete,
+    CountTokens,
+    Messages,
+)
 
 ROUTES = {
     route.name: route
     for route in (
         Route("messages", "chat", Messages()),
         Route("messages/count_tokens", None, CountTokens()),
+        Route("messages/batches", None, Batches()),
         Route("complete", "text_completion", Complete()),
     )
-}
+} | {"get messages/batches/{id}/results": Route("messages/batches/{id}/results", "fetch_response", BatchResults())}
 
 CLIENTS = {
     "AnthropicBedrock": "aws.bedrock",

@@ -6,6 +6,7 @@ from typing import Any
 
 from hardened_instrumentation.calls import (
     Delta,
+    EventReader,
     EventView,
     Json,
     RequestView,
@@ -68,6 +69,8 @@ class Messages:
             _part_slots(part, "system", slots)
         for message in each(body.get("messages")):
             _content_slots(message, "assistant" if message.get("role") == "assistant" else "user", slots)
+        for definitions in ("tools", "output_config", "output_format"):
+            parts.descriptions(body, definitions, slots)
         return slots
 
     def response(self, body: Json) -> ResponseView:
@@ -87,7 +90,7 @@ class Messages:
             slots.append(Slot(body, "completion", "assistant"))
         return slots
 
-    def reader(self) -> MessageReader:
+    def reader(self) -> EventReader:
         return MessageReader()
 
 
@@ -114,6 +117,44 @@ class CountTokens(Messages):
 
     def response_slots(self, body: Json) -> list[Slot]:
         return []
+
+
+class Batches(Messages):
+    """`Wire` of `/v1/messages/batches`: requests in, a receipt out."""
+
+    def request(self, body: Json) -> RequestView:
+        return RequestView()
+
+    def request_slots(self, body: Json) -> list[Slot]:
+        asked = [params for item in each(body.get("requests")) for params in each(item.get("params"))]
+        return [slot for params in asked for slot in super(Batches, self).request_slots(params)]
+
+    def response(self, body: Json) -> ResponseView:
+        return ResponseView()
+
+
+class BatchResults(Messages):
+    """`Wire` of the results of a batch: one message in each line."""
+
+    def reader(self) -> EventReader:
+        return ResultReader()
+
+
+class ResultReader:
+    """Reads the results of a batch. Every event is whole, no field grows."""
+
+    def read(self, event: WireEvent) -> EventView:
+        message = as_dict(as_dict(as_dict(event.data).get("result")).get("message"))
+        return EventView(snapshots=_snapshots(message, "result"), content=bool(message))
+
+    def collect(self, event: WireEvent, view: EventView) -> None:
+        """Nothing: messages of a batch are many, and belong to calls of another time."""
+
+    def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
+        raise NotImplementedError("no field of a result grows")
+
+    def response(self) -> ResponseView:
+        return ResponseView()
 
 
 class MessageReader:
@@ -299,15 +340,19 @@ def _part_slots(part: Json, role: Role, slots: list[Slot]) -> None:
     kind = part.get("type") or ""
     if kind == "text" and isinstance(part.get("text"), str):
         slots.append(Slot(part, "text", role))
+        for citation in each(part.get("citations")):
+            parts.texts([citation], 0, role, slots)
     elif kind == "thinking" and isinstance(part.get("thinking"), str):
         slots.append(Slot(part, "thinking", role, "reasoning"))
     elif kind.endswith("tool_use"):
-        parts.leaves(part.get("input"), role, slots, "tool_input")
-    elif kind.endswith("tool_result"):
+        parts.arguments(part, "input", role, slots)
+    elif kind.endswith("tool_result") or kind == "web_fetch_result":
         _content_slots(part, "tool", slots)
     elif kind == "search_result":
+        _named_slots(part, ("title", "source"), slots)
         _content_slots(part, "document", slots)
     elif kind in MEDIA:
+        _named_slots(part, ("title", "context"), slots)
         source = as_dict(part.get("source"))
         if source.get("type") == "text" and isinstance(source.get("data"), str):
             slots.append(Slot(source, "data", "document"))
@@ -317,3 +362,8 @@ def _part_slots(part: Json, role: Role, slots: list[Slot]) -> None:
             slots.append(Slot(part, MEDIA[kind], role, "opaque"))
     else:  # a part that we do not know
         parts.texts([part], 0, role, slots)
+
+
+def _named_slots(document: Json, names: tuple[str, ...], slots: list[Slot]) -> None:
+    """What is said about a document beside its content."""
+    slots += (Slot(document, name, "document") for name in names if isinstance(document.get(name), str))
