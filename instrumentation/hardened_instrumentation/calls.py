@@ -51,9 +51,12 @@ class Slot:
         self.holder[self.key] = text
         for container in (self.holder, self.beside):
             if isinstance(container, dict):
-                for repeated in ("logprobs", "annotations"):
-                    if value := container.get(repeated):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-                        container[repeated] = [] if isinstance(value, list) else None
+                for repeated in ("logprobs", "annotations", "citations", "words", "tokens"):
+                    value: Any = container.get(repeated)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+                    if isinstance(value, list):
+                        container[repeated] = []
+                    elif value and repeated == "logprobs":
+                        container[repeated] = None
 
 
 @dataclass(slots=True)

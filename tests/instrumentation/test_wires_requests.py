@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import pytest
-from shapes import MODEL, Clients
+from shapes import CLAUDE, MODEL, Clients
 from traces import KEY
 
 import hardened
@@ -54,6 +55,23 @@ def response(given: Any = "hi", **fields: Any) -> tuple[str, dict[str, Any]]:
     return "/responses", {"model": MODEL, "input": given, **fields}
 
 
+def message(*contents: Any, role: str = "user", **fields: Any) -> tuple[str, dict[str, Any]]:
+    asked = [{"role": "user", "content": "hi"}, {"role": role, "content": list(contents)}] if contents else []
+    return "/v1/messages", {"model": CLAUDE, "max_tokens": 9, "messages": asked, **fields}
+
+
+def result(kind: str, content: Any) -> tuple[str, dict[str, Any]]:
+    return message({"type": kind, "tool_use_id": "t", "content": content}, role="assistant")
+
+
+def tool_use(given: Any) -> tuple[str, dict[str, Any]]:
+    return message({"type": "tool_use", "id": "t", "name": "f", "input": given}, role="assistant")
+
+
+PLAIN = {"type": "text", "media_type": "text/plain", "data": LEAK}
+SOURCE = {"type": "url", "url": "http://x.test"}
+CITATION = {"type": "char_location", "document_index": 0, "start_char_index": 0, "end_char_index": 1}
+
 TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "chat: prediction": chat(prediction={"type": "content", "content": LEAK}),
     "chat: prediction in parts": chat(prediction={"type": "content", "content": [{"type": "text", "text": LEAK}]}),
@@ -69,6 +87,8 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
     "chat: parsed arguments": chat(
         {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {"a": [{KEY: 1}]}}}]}
     ),
+    "completions: suffix": ("/completions", {"model": MODEL, "prompt": ["x"], "suffix": LEAK}),
+    "speech: instructions": ("/audio/speech", {"model": MODEL, "input": "x", "instructions": LEAK}),
     "responses: a text": response(LEAK),
     "responses: instructions": response(instructions=LEAK),
     "responses: texts in the place of items": response([LEAK]),
@@ -86,6 +106,25 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
         [{"role": "user", "content": [{"type": "input_file", "filename": f"{KEY}.pdf", "file_data": "QQ=="}]}]
     ),
     "responses: parsed arguments": response([{"type": "function_call", "call_id": "c", "arguments": {KEY: 1}}]),
+    "messages: fetched page": result(
+        "web_fetch_tool_result", {"type": "web_fetch_result", "content": {"type": "document", "source": PLAIN}}
+    ),
+    "messages: result of a shape to come": result("new_tool_result", {"page": [{"source": PLAIN}]}),
+    "messages: output of code": result("code_execution_tool_result", {"type": "code_execution_result", "stdout": LEAK}),
+    "messages: title of a document": message({"type": "document", "title": LEAK, "source": SOURCE}),
+    "messages: context of a document": message({"type": "document", "context": LEAK, "source": SOURCE}),
+    "messages: title of a search result": message(
+        {"type": "search_result", "title": LEAK, "source": "s", "content": [{"type": "text", "text": "x"}]}
+    ),
+    "messages: source of a search result": message(
+        {"type": "search_result", "title": "t", "source": LEAK, "content": [{"type": "text", "text": "x"}]}
+    ),
+    "messages: citation": message(
+        {"type": "text", "text": "x", "citations": [{**CITATION, "cited_text": LEAK}]}, role="assistant"
+    ),
+    "messages: description of a tool": message(tools=[{"name": "f", "description": LEAK, "input_schema": {}}]),
+    "messages: deep within arguments": tool_use(reduce(lambda inner, _: {"a": [inner]}, range(60), {"key": LEAK})),
+    "messages: key of arguments": tool_use({KEY: 1}),
 }
 
 
@@ -118,6 +157,17 @@ KEPT: dict[str, tuple[str, dict[str, Any]]] = {
     "responses: credentials of tools": response(
         tools=[{"type": "mcp", "server_label": "s", "authorization": KEY, "headers": {"authorization": KEY}}]
     ),
+    "messages: credentials of servers": message(
+        mcp_servers=[{"type": "url", "name": "a", "url": "http://x.test", "authorization_token": KEY}],
+        metadata={"user_id": KEY},
+    ),
+    "messages: signed and encrypted content": message(
+        {"type": "thinking", "thinking": LEAK, "signature": KEY},
+        {"type": "redacted_thinking", "data": KEY},
+        {"type": "web_search_tool_result", "tool_use_id": KEY, "content": [{"encrypted_content": KEY, "url": "u"}]},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": KEY}},
+        role="assistant",
+    ),
     "responses: encrypted content": response(
         [{"type": "reasoning", "id": "r", "summary": [], "encrypted_content": KEY}]
     ),
@@ -128,3 +178,14 @@ KEPT: dict[str, tuple[str, dict[str, Any]]] = {
 def test_what_is_no_text_reaches_the_provider_unchanged(name: str, guarded: Clients) -> None:
     path, body = KEPT[name]
     assert received(guarded, path, body) == body
+
+
+def test_a_number_in_arguments_does_not_reach_the_provider(guarded: Clients) -> None:
+    sent = received(guarded, *tool_use({"card": CARD, "count": 3}))
+    assert sent["messages"][1]["content"][0]["input"] == {"card": "[CREDIT_CARD]", "count": 3}
+
+
+def test_a_redacted_title_leaves_the_settings_of_its_document(guarded: Clients) -> None:
+    document = {"type": "document", "title": LEAK, "citations": {"enabled": True}, "source": SOURCE}
+    sent = received(guarded, *message(document))
+    assert sent["messages"][1]["content"] == [{**document, "title": f"the key {MARK} is here"}]
