@@ -22,9 +22,9 @@ class Completions:
 
     def request_slots(self, body: Json) -> list[Slot]:
         prompt = body.get("prompt")
-        if isinstance(prompt, str):
-            return [Slot(body, "prompt", "user")]
-        return [Slot(prompt, index, "user") for index, item in enumerate(as_list(prompt)) if isinstance(item, str)]
+        slots = [Slot(body, key, "user") for key in ("prompt", "suffix") if isinstance(body.get(key), str)]
+        slots += (Slot(prompt, index, "user") for index, item in enumerate(as_list(prompt)) if isinstance(item, str))
+        return slots
 
     def response(self, body: Json) -> ResponseView:
         view = ResponseView(id=body.get("id"), model=body.get("model"), usage=usage(body.get("usage")))

@@ -16,7 +16,7 @@ from hardened_instrumentation.wires import parts
 from hardened_instrumentation.wires.openai_chat import usage as chat_usage
 from hardened_instrumentation.wires.openai_responses import ResponseReader
 from hardened_instrumentation.wires.openai_responses import usage as item_usage
-from hardened_instrumentation.wires.parts import as_dict, as_list
+from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
 
 class Embeddings:
@@ -56,15 +56,19 @@ class Prompted:
         self._text_out = text_out
 
     def request(self, body: Json) -> RequestView:
-        messages = [{"role": "user", "parts": [parts.text(slot.read())]} for slot in self.request_slots(body)]
+        given = _text_or_list(body, self._text_in)
+        messages = [{"role": "user", "parts": [parts.text(slot.read())]} for slot in given]
         return RequestView(model=body.get("model"), output_type=self._output_type, messages=messages)
 
     def request_slots(self, body: Json) -> list[Slot]:
-        return _text_or_list(body, self._text_in)
+        slots = _text_or_list(body, self._text_in)
+        if isinstance(body.get("instructions"), str):  # how to speak
+            slots.append(Slot(body, "instructions", "system"))
+        return slots
 
     def response(self, body: Json) -> ResponseView:
         view = ResponseView(id=body.get("id"), model=body.get("model"), usage=_usage(body.get("usage")))
-        found = [parts.text(slot.read()) for slot in self.response_slots(body)]
+        found = [parts.text(slot.read()) for slot in self._answers(body)]
         for image in as_list(body.get("data")) if self._output_type == "image" else ():
             if as_dict(image).get("b64_json"):
                 found.append(parts.blob("image/png", image["b64_json"]))
@@ -75,6 +79,14 @@ class Prompted:
         return view
 
     def response_slots(self, body: Json) -> list[Slot]:
+        slots = self._answers(body)
+        for word in each(body.get("words")):
+            slots += _text_or_list(word, "word", "assistant")
+        for image in each(body.get("data")):
+            slots += _text_or_list(image, "revised_prompt", "assistant")
+        return slots
+
+    def _answers(self, body: Json) -> list[Slot]:
         slots = _text_or_list(body, self._text_out, "assistant") if self._text_out else []
         for segment in as_list(body.get("segments")) if self._text_out else ():
             slots += _text_or_list(as_dict(segment), "text", "assistant")
