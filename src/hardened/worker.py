@@ -70,7 +70,7 @@ class Worker:
                 with busy:
                     task()
             except Exception as error:  # noqa: BLE001 - one task's fault must not end the others
-                _log.error("background task failed: %s", type(error).__name__)
+                _log.error("hardened: a background task failed: %s", type(error).__name__)
 
 
 worker = Worker()

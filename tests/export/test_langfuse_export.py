@@ -103,7 +103,7 @@ def test_errors_are_failures_and_told_once(
         assert target.export([make_span()]) is SpanExportResult.FAILURE
     assert {request.path for request in sink.requests} == {TRACES}  # no redirect was followed
     (record,) = [record for record in caplog.records if record.name == "hardened.telemetry"]
-    assert record.getMessage() == f"traces could not be sent to Langfuse at {sink.url}: status {status}{hint}"
+    assert record.getMessage() == f"hardened: traces could not be sent to Langfuse at {sink.url}: status {status}{hint}"
     assert SECRET not in caplog.text
 
 

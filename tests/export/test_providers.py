@@ -509,7 +509,7 @@ def test_an_endpoint_that_hangs_does_not_hold_the_exit(tmp_path: Path, sink: Sin
     endpoint = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{sink.url}/v1/traces", "OTEL_EXPORTER_OTLP_TIMEOUT": "3600"}
     done = run(SCRIPT, tmp_path, **endpoint)
     assert names(tmp_path) == ["chat"]
-    assert "hardened.telemetry telemetry that was not delivered: 1 of 1 to otlp" in done.stderr
+    assert "hardened: telemetry that was not delivered: 1 of 1 to otlp;" in done.stderr
 
 
 def test_the_exporters_are_imported_only_where_they_are_needed(tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_a_full_disk_costs_batches_but_no_earlier_line(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("traces-*.jsonl")
     assert span_names(file) == [*(f"s{i}" for i in range(written)), "later"]
     assert len(file.read_bytes().splitlines()) == written + 1  # what was written in part was taken back
-    assert run.stderr.count("Traces cannot be written to") == 1
+    assert run.stderr.count("hardened: traces cannot be written to") == 1
 
 
 def one_warning(caplog: pytest.LogCaptureFixture) -> str:

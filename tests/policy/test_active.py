@@ -168,7 +168,7 @@ class TestListeners:
         on_change(told.append)
         configure("strict")
         assert told == [active()]
-        assert "a listener of the policy failed: RuntimeError" in caplog.text
+        assert "hardened: a listener of the policy failed: RuntimeError" in caplog.text
         assert "private" not in caplog.text
 
 

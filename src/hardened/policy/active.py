@@ -132,8 +132,8 @@ def _loaded() -> Loaded:
 
 def _stand_in(error: PolicyError) -> Loaded:
     _log.error(
-        "the policy cannot be used, so a safe one holds: secrets and personal data are redacted, messages are not "
-        "recorded, nothing is blocked. To fix: %s",
+        "hardened: the policy cannot be used, so a safe one holds: secrets and personal data are redacted, messages "
+        "are not recorded, nothing is blocked. To fix: %s",
         error,
     )
     return load_safe()
@@ -145,7 +145,7 @@ def _choose(chosen: Loaded) -> None:
         if before is None or chosen.policy != before.policy:
             if before is not None and _state.explicit:
                 _log.warning(
-                    "configured twice: the policy from %s holds now, that from %s no longer",
+                    "hardened: configured twice: the policy from %s holds now, that from %s no longer",
                     chosen.source,
                     before.source,
                 )
@@ -166,4 +166,4 @@ def _replace(loaded: Loaded) -> None:
         try:
             listener(loaded.policy)
         except Exception as error:  # noqa: BLE001 - one listener's fault must not keep the others uninformed
-            _log.error("a listener of the policy failed: %s", type(error).__name__)
+            _log.error("hardened: a listener of the policy failed: %s", type(error).__name__)

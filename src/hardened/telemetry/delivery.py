@@ -182,7 +182,7 @@ class CountingExporter(SpanExporter):
             result = SpanExportResult.FAILURE
             if not self._complained:
                 self._complained = True
-                _log.warning("traces could not be sent to %s: %s", self._name, type(error).__name__)
+                _log.warning("hardened: traces could not be sent to %s: %s", self._name, type(error).__name__)
         if result is SpanExportResult.SUCCESS:
             self.delivered += len(spans)
         else:

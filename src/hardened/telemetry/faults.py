@@ -15,7 +15,7 @@ def report(doing: str, error: BaseException) -> None:
     key = (doing, type(error).__qualname__)
     _counts[key] += 1
     if _counts[key] == 1:
-        _log.error("%s failed: %s. The call itself is not affected; telemetry of it may be missing.", *key)
+        _log.error("hardened: %s failed: %s. The call itself is not affected; telemetry of it may be missing.", *key)
 
 
 def counts() -> dict[str, int]:

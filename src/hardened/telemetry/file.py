@@ -104,9 +104,10 @@ class FileSpanExporter(SpanExporter):
             return
         self._warned = True
         _log.warning(
-            "Traces cannot be written to %s: %s. The application goes on; its traces are dropped and counted until the "
-            "directory can be written. Make it a directory that this user can write to, with free space, or set "
-            "telemetry.file.path (HARDENED_TELEMETRY_FILE_PATH) to another one, or telemetry.file.enabled to false.",
+            "hardened: traces cannot be written to %s: %s. The application goes on; its traces are dropped and counted "
+            "until the directory can be written. Make it a directory that this user can write to, with free space, "
+            "or set telemetry.file.path (HARDENED_TELEMETRY_FILE_PATH) to another one, or telemetry.file.enabled to "
+            "false.",
             self.path,
             error.strerror or type(error).__name__,
         )

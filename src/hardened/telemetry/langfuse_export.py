@@ -155,7 +155,7 @@ class LangfuseExporter(SpanExporter):
     def _complain(self, what: str) -> None:
         if not self._complained:
             self._complained = True
-            _log.warning("traces could not be sent to Langfuse at %s: %s", self._settings.host, what)
+            _log.warning("hardened: traces could not be sent to Langfuse at %s: %s", self._settings.host, what)
 
 
 class TranslatingExporter(SpanExporter):

@@ -71,7 +71,8 @@ class ScoreSender:
         if not self._complained:
             self._complained = True
             _log.warning(
-                "guard scores could not be sent to Langfuse: %s", f"status {status}" if status else "no answer"
+                "hardened: guard scores could not be sent to Langfuse: %s",
+                f"status {status}" if status else "no answer",
             )
 
 

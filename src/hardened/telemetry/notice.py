@@ -13,4 +13,4 @@ def warn_once(message: str) -> None:
     """Log the message as a warning, unless it was said before."""
     if message not in _said:
         _said.add(message)
-        _log.warning(message)
+        _log.warning("hardened: %s", message)

@@ -80,7 +80,9 @@ class Telemetry:
                 tracer = self._tracer_under(provider)
             except Exception as error:  # noqa: BLE001 - without telemetry the application still works
                 tracer = NoOpTracer()
-                _log.warning("no traces are recorded, because OpenTelemetry cannot be set up: %s", _reason(error))
+                _log.warning(
+                    "hardened: no traces are recorded, because OpenTelemetry cannot be set up: %s", _reason(error)
+                )
             self._tracer = (provider, tracer)
             return tracer
 
@@ -103,7 +105,9 @@ class Telemetry:
         self._joined.append(provider)
         add = getattr(provider, "add_span_processor", None)
         if add is None:
-            _log.info("the tracer provider %s takes no processors: no local traces", type(provider).__qualname__)
+            _log.info(
+                "hardened: the tracer provider %s takes no processors: no local traces", type(provider).__qualname__
+            )
             return
         for processor in (StampProcessor(), *self._shared_deliveries()):
             add(processor)
@@ -143,7 +147,9 @@ class Telemetry:
                 meter = self._meter_under(provider)
             except Exception as error:  # noqa: BLE001 - as above
                 meter = NoOpMeter(semconv.SCOPE)
-                _log.warning("no metrics are recorded, because OpenTelemetry cannot be set up: %s", _reason(error))
+                _log.warning(
+                    "hardened: no metrics are recorded, because OpenTelemetry cannot be set up: %s", _reason(error)
+                )
             self._meter = (provider, meter)
             return meter
 
@@ -272,7 +278,7 @@ def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
     lost = {name: counts for name, counts in telemetry.stats().items() if counts.undelivered}
     if lost:
         _log.warning(
-            "telemetry that was not delivered: %s",
+            "hardened: telemetry that was not delivered: %s; `hardened doctor` looks whether it can be",
             ", ".join(f"{counts.undelivered} of {counts.accepted} to {name}" for name, counts in lost.items()),
         )
     return delivered

@@ -274,7 +274,7 @@ def _set(seam: _Seam, owner: Any) -> bool:
 
 def _warn() -> None:
     _log.warning(
-        "This version of opentelemetry-sdk lacks %s: what leaves there cannot be scrubbed. Message content is not "
-        "recorded, and exporters get metadata only. Use a version that hardened supports, or report this.",
+        "hardened: this version of opentelemetry-sdk lacks %s: what leaves there cannot be scrubbed. Message content "
+        "is not recorded, and exporters get metadata only. Use a version that hardened supports, or report this.",
         ", ".join(_state.missing),
     )
