@@ -36,6 +36,7 @@ class _State:
         self.seams: dict[str, _Seam] = {}
         self.wanted: dict[str, Provider] = {}
         self.hooked: set[str] = set()
+        self.unknown: set[str] = set()  # names to leave alone that nobody has; each is said once
 
 
 _state = _State()
@@ -75,7 +76,8 @@ def instrument(
     """
     _state.handler = handler
     _state.native_spans = native_spans
-    left_alone = set(disable)
+    left_alone, also = set(disable), tuple(also)
+    _warn_of_unknown(left_alone - {*BUILT_IN, *also})
     for name in left_alone & _state.seams.keys():
         _state.seams.pop(name).remove()
     _state.wanted = {name: provider_named(name) for name in BUILT_IN if name not in left_alone}
@@ -84,7 +86,7 @@ def instrument(
             _state.wanted[name] = provider_named(name)
         except Exception as error:  # noqa: BLE001 - a foreign package may raise anything
             reason = error if isinstance(error, LookupError) else f"its package failed with {type(error).__name__}"
-            _log.error("provider %r is not instrumented: %s", name, reason)
+            _log.error("hardened: provider %r is not instrumented: %s", name, reason)
     for provider in _state.wanted.values():
         _install_when_imported(provider)
 
@@ -119,6 +121,13 @@ def provider_named(name: str) -> Provider:
     raise LookupError(f"no provider is called {name!r}; known are {known}")
 
 
+def _warn_of_unknown(names: set[str]) -> None:
+    """A misspelt name in `disable` would leave an SDK patched that was to be left alone, and nobody would know."""
+    for name in sorted(names - _state.unknown):
+        _log.warning("hardened: disable: no provider is called %r; known are %s", name, ", ".join(BUILT_IN))
+    _state.unknown |= names
+
+
 def _install_when_imported(provider: Provider) -> None:
     module = sys.modules.get(provider.module)
     if module is not None:
@@ -138,7 +147,7 @@ def _install(module: ModuleType) -> None:
     except SeamMissing as missing:
         seam.remove()
         _log.warning(
-            "%s is not instrumented: %s. Its calls are not traced and not guarded; update hardened or %s.",
+            "hardened: %s is not instrumented: %s. Its calls are not traced and not guarded; update hardened or %s.",
             provider.sdk,
             missing,
             provider.sdk,

@@ -105,6 +105,15 @@ def test_disabled_sdks_are_left_alone(clients: Clients) -> None:
     assert hardened_instrumentation.instrumented() == ("openai",) or "groq" in hardened_instrumentation.instrumented()
 
 
+def test_a_misspelt_name_to_leave_alone_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        hardened_instrumentation.instrument(Recorder(), disable=["opnai", "anthropic"])
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "hardened: disable: no provider is called 'opnai'; known are openai, anthropic, groq"
+    )
+
+
 def test_a_provider_of_another_package(monkeypatch: Any, caplog: pytest.LogCaptureFixture) -> None:
     from hardened_instrumentation.providers.base import Provider
 
@@ -127,7 +136,8 @@ def test_a_provider_of_another_package(monkeypatch: Any, caplog: pytest.LogCaptu
     assert seen == [module] and "other" in hardened_instrumentation.instrumented()
     (record,) = caplog.records
     assert record.getMessage() == (
-        "provider 'othr' is not instrumented: no provider is called 'othr'; known are anthropic, groq, openai, other"
+        "hardened: provider 'othr' is not instrumented: "
+        "no provider is called 'othr'; known are anthropic, groq, openai, other"
     )
 
 
@@ -164,7 +174,7 @@ def test_a_missing_seam_is_one_warning_and_no_effect(monkeypatch: Any, caplog: p
     with caplog.at_level(logging.WARNING):
         hardened_instrumentation.instrument(Recorder())
     assert [record.getMessage() for record in caplog.records] == [
-        "openai is not instrumented: openai._base_client has no '_process_response'. "
+        "hardened: openai is not instrumented: openai._base_client has no '_process_response'. "
         "Its calls are not traced and not guarded; update hardened or openai."
     ]
     assert openai._base_client.SyncAPIClient.request is before
