@@ -25,6 +25,7 @@ SECRET = "sk-" + "lf-" + "5f2c9d1e-77aa"
 # (what is written, the message after the file's name)
 BROKEN = [
     ("preset: [balanced", ", line 1: not valid YAML"),
+    ("disable: [openai\nmode: off", ", line 2: not valid YAML: expected ',' or ']', but got ':'"),
     ("mode: shadow\n  preset: strict", ", line 2: not valid YAML"),
     ("detectors:\n\tpii: {}", ", line 2: not valid YAML: a tab; indent with spaces"),
     ("mode: shadow\npreset: strict\nmode: off", ", line 3: key 'mode' is given twice; the first is in line 1"),

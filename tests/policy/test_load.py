@@ -157,9 +157,14 @@ class TestEnvironment:
         assert load(env={variable: "a-" + "private-value"}) == Policy()
         [record] = caplog.records
         assert record.levelno == logging.WARNING
-        assert record.getMessage().startswith(variable)
+        assert record.getMessage().startswith(f"hardened: {variable}")
         assert hint in record.getMessage()
         assert "private" not in caplog.text
+
+    def test_a_fixed_word_holds_in_any_case(self) -> None:
+        env = {"HARDENED_MODE": "OFF", "HARDENED_DETECTORS_PII_INPUT": "Block", "HARDENED_SERVICE_NAME": "Off"}
+        policy = load(env=env)
+        assert (policy.mode, policy.detectors["pii"].input, policy.service_name) == ("off", "block", "Off")
 
     def test_a_wrong_value_names_the_variable(self) -> None:
         with pytest.raises(PolicyError) as caught:
@@ -224,3 +229,12 @@ def test_zero_configuration_reads_no_yaml_and_no_package_metadata(tmp_path: Path
         [sys.executable, "-c", script], cwd=tmp_path, env={}, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_no_source_is_refused() -> None:
+    with pytest.raises(PolicyError, match=r"^policy: expected a file, .* or a Policy, not int$"):
+        load(7)  # type: ignore[arg-type]
+
+
+def test_a_path_as_the_directory_of_traces(tmp_path: Path) -> None:
+    assert load({"telemetry": {"file": {"path": tmp_path}}}, env={}).telemetry.file.path == str(tmp_path)

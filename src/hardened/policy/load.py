@@ -138,6 +138,9 @@ def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> D
         return Draft("Policy object", _plain(source))
     if isinstance(source, Mapping):
         return Draft("policy mapping", _plain(source))
+    if not isinstance(source, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
+        kind = type(source).__name__
+        raise PolicyError(f"policy: expected a file, the name of a preset, a mapping or a Policy, not {kind}")
     return _from_name(os.fspath(source), "policy")
 
 
@@ -206,10 +209,9 @@ def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any,
         path = names.find(word, detectors)
         if path is None or not _is_known(path, detectors):
             hint = suggest(word, ["policy", *names.all(detectors)], write=lambda known: PREFIX + known.upper())
-            _log.warning("%s: no such setting%s", variable, hint)
+            _log.warning("hardened: %s: no such setting%s", variable, hint)
         else:
-            text = env[variable].strip()
-            settings.append((path, _words(text) if path in (("disable",), ("providers",)) else text, variable))
+            settings.append((path, names.value(path, env[variable].strip()), variable))
     return settings
 
 
@@ -229,16 +231,14 @@ def _detectors(draft: Draft) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Mappings and models as dictionaries of what was set."""
+    """Mappings and models as dictionaries of what was set; paths as text."""
     if isinstance(value, Section):
         return value.model_dump(exclude_unset=True)
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in typing.cast(Mapping[Any, Any], value).items()}
+    if isinstance(value, os.PathLike):
+        return os.fspath(typing.cast(os.PathLike[str], value))
     return value
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _at(data: Any, path: KeyPath) -> Any:

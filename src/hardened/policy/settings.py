@@ -41,6 +41,12 @@ def is_scalar(field: FieldInfo) -> bool:
     return typing.get_origin(field.annotation) is not dict
 
 
+def words(annotation: Any) -> set[Any]:
+    """The fixed values among those that an annotation allows."""
+    inner = typing.get_args(annotation)
+    return set(inner) if typing.get_origin(annotation) is typing.Literal else set[Any]().union(*map(words, inner))
+
+
 def keyword(path: KeyPath) -> str:
     """`telemetry_file_path` for `telemetry.file.path`."""
     return "_".join(path).replace("-", "_")
@@ -52,7 +58,8 @@ class Names:
     def __init__(self) -> None:
         self.fixed: dict[str, KeyPath] = {}
         self._of_detector: dict[str, str] = {}  # "_tool_call" -> "tool_call"
-        for path, field in leaves():
+        self._fields = dict(leaves())
+        for path, field in self._fields.items():
             if path[:2] == ("detectors", "*") and is_scalar(field):
                 self._of_detector["_" + path[2]] = path[2]
             elif "*" not in path and is_scalar(field):
@@ -70,6 +77,13 @@ class Names:
                 spelled = {keyword((known,)): known for known in detectors}
                 return ("detectors", spelled.get(name, name), field)
         return None
+
+    def value(self, path: KeyPath, text: str) -> str | list[str]:
+        """What a variable says: words between commas for a list, a fixed word in any case (`HARDENED_MODE=OFF`)."""
+        annotation = self._fields[("detectors", "*", path[2]) if path[0] == "detectors" else path].annotation
+        if typing.get_origin(annotation) is tuple:
+            return [word.strip() for word in text.split(",") if word.strip()]
+        return text.lower() if text.lower() in words(annotation) else text
 
     def all(self, detectors: Mapping[str, Any]) -> list[str]:
         """Every keyword there is, for suggestions."""

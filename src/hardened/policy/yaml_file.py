@@ -19,6 +19,7 @@ from hardened.policy.settings import KeyPath
 
 MAX_BYTES: Final = 1024 * 1024
 _TAG: Final = "tag:yaml.org,2002:"
+_TOKEN: Final = re.compile(r"'(?:<[a-z ]+>|[^\w\s])'")
 
 
 def read(file: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
@@ -153,7 +154,7 @@ def _at(source: str, mark: Any) -> str:
 
 
 def _without_values(problem: str) -> str:
-    r"""PyYAML's description without the characters it quotes from the file; its names of tokens (`'<scalar>'`) stay."""
+    r"""PyYAML's description without what it quotes from the file; names of tokens (`'<scalar>'`, `','`) stay."""
     if "\\t" in problem:
         return "a tab; indent with spaces"
-    return re.sub(r"'(?!<)[^']*'|\"[^\"]*\"", "…", problem)
+    return re.sub(r"'[^']*'|\"[^\"]*\"", lambda quoted: quoted[0] if _TOKEN.fullmatch(quoted[0]) else "…", problem)
