@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -37,7 +38,12 @@ def create(name: str, *, stage: str = "input", **options: Any) -> Detector:
 
 
 def register(name: str, factory: Factory) -> None:
-    """Makes `create(name)` call `factory`, in place of an earlier one. Raises `ValueError` for a built-in name."""
+    """Makes `create(name)` call `factory`, in place of an earlier one.
+
+    Raises `ValueError` for a built-in name, and for one that could not stand in a policy or in a trace.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError("the name of a detector consists of letters, digits, '_', '-' and '.'")
     if name in _BUILT_IN:
         raise ValueError(f"the name {name!r} belongs to a built-in detector")
     _registered[name] = factory

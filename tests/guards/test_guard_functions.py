@@ -42,6 +42,30 @@ def test_a_stage_that_does_not_exist_is_refused_when_it_is_named() -> None:
         asyncio.run(acheck("text", stage="outptu"))  # type: ignore[arg-type]
 
 
+def test_what_is_not_text_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^hardened\.check: text must be a str, not bytes$"):
+        check(b"text")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not int"):
+        asyncio.run(acheck(7))  # type: ignore[arg-type]
+
+
+def test_forgotten_parentheses_are_noticed_where_they_are_missing() -> None:
+    with pytest.raises(TypeError, match="with parentheses"):
+        guard(lambda: "text")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="with a name"):
+        detector(lambda text: True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "-a"])
+def test_a_name_that_could_not_stand_in_a_policy_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="the name of a detector"):
+        detector(name)(lambda text: True)
+
+
+def test_a_verdict_in_a_log_shows_no_text() -> None:
+    assert "k-abc" not in repr(check("k-abc"))
+
+
 def where(judge_text: str, rule: Rule | str) -> tuple[str, str]:
     """The verdict's text and the name of the thread in which the detector ran."""
     names: list[str] = []

@@ -190,6 +190,11 @@ def test_wrong_types_are_refused_where_they_are_given(wrong: dict[str, Any]) -> 
         context(**wrong)
 
 
+def test_the_result_of_a_function_is_no_function() -> None:
+    with pytest.raises(TypeError, match="not str: wrap the function, not its result"):
+        propagate("the result")  # type: ignore[call-overload]
+
+
 def test_a_message_never_holds_the_value() -> None:
     with pytest.raises(TypeError) as refused:
         context(metadata={"address": ["12 Private Road"]})  # type: ignore[dict-item]

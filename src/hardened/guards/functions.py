@@ -28,14 +28,17 @@ def check(text: str, stage: Stage = "input") -> Verdict:
     """Judge a text as the active policy says. Changes and raises nothing: the verdict says what may go on.
 
     Raises:
+        TypeError: `text` is not a string.
         ValueError: there is no such stage.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"hardened.check: text must be a str, not {type(text).__name__}")
     return current().check(text, _known(stage))
 
 
 async def acheck(text: str, stage: Stage = "input") -> Verdict:
     """`check` for asynchronous code: long texts, and detectors that have a time-out, are waited for in a thread."""
-    return await _aside(functools.partial(check, text, stage), len(text), _known(stage))
+    return await _aside(functools.partial(check, text, stage), _size(text), _known(stage))
 
 
 def guard(stage: Stage = "output") -> Callable[[Function], Function]:
@@ -47,6 +50,8 @@ def guard(stage: Stage = "output") -> Callable[[Function], Function]:
 
     The decorated function raises `BlockedError` if the policy says so.
     """
+    if callable(stage):
+        raise TypeError("hardened.guard is used with parentheses: @hardened.guard(), @hardened.guard(stage=...)")
     _known(stage)
     of_arguments = stage in _OF_ARGUMENTS
 
@@ -72,8 +77,11 @@ def detector(name: str) -> Callable[[Detection], Detection]:
     What it finds follows the policy's rules for `name`; it sees whole texts only.
 
     Raises:
-        ValueError: a built-in detector has this name.
+        TypeError: the name was forgotten.
+        ValueError: a built-in detector has this name, or it is none: letters, digits, `_`, `-` and `.`.
     """
+    if not isinstance(name, str):
+        raise TypeError('hardened.detector is used with a name: @hardened.detector("ticket")')
 
     def register(function: Detection) -> Detection:
         from hardened_detectors import registry

@@ -71,7 +71,7 @@ class Verdict:
 
     stage: Stage
     outcome: Outcome
-    text: str
+    text: str = field(repr=False)  # who logs a verdict does not log what was found
     decisions: tuple[Decision, ...] = ()
     duration: float = field(default=0.0, compare=False)  # seconds
 

@@ -187,6 +187,9 @@ def propagate(function: Callable[..., Any] | None = None) -> Any:
     """
     if function is None:
         return cast("Callable[..., Any]", propagate)
+    if not callable(function):
+        kind = type(function).__name__
+        raise TypeError(f"hardened.propagate: expected a function, not {kind}: wrap the function, not its result")
     here = otel_context.get_current()
     if inspect.iscoroutinefunction(function):
 
