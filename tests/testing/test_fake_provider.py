@@ -77,6 +77,27 @@ def test_unknown_path_and_verbatim_body(provider: FakeProvider, openai_client: o
         assert (response.read(), response.headers["content-type"]) == (b"plain", "text/csv")
 
 
+def test_an_address_before_the_start_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="call start"):
+        _ = FakeProvider().openai_base_url
+
+
+def test_a_client_that_hangs_up_leaves_no_log(provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "Hello"}]}).encode()
+    client = socket.create_connection(("127.0.0.1", provider.port))
+
+    def hang_up(_: Request) -> Reply:
+        client.close()
+        return Reply(text="word " * 200)
+
+    provider.reply(hang_up)
+    client.sendall(f"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+    with urllib.request.urlopen(f"{provider.openai_base_url}/models") as answer:  # served after the hung-up one
+        answer.read()
+    provider.close()  # its thread has ended, so whatever it had to say has been said
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
 def test_only_loopback(host: str) -> None:
     with pytest.raises(ValueError, match="loopback"):

@@ -72,7 +72,9 @@ class FakeProvider:
 
     @property
     def url(self) -> str:
-        """The root of the server. Base of Azure, Bedrock and Vertex clients."""
+        """The root of the server. Base of Azure, Bedrock and Vertex clients. Raises `RuntimeError` before the start."""
+        if not self.port:
+            raise RuntimeError("the provider has no address yet: use it in a `with` block, or call start() first")
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Fault = Literal["cut", "end", "stall", "garbage"]
 """How an answer goes wrong, after `fault_after` events of a stream or in the middle of a plain body:
@@ -90,6 +90,8 @@ class Reply:
             raise ValueError("chunk_size must be at least 1")
         if self.text is not None and self.chunks is not None and "".join(self.chunks) != self.text:
             raise ValueError("text and chunks differ: give one of them")
+        if self.fault is not None and self.fault not in get_args(Fault):
+            raise ValueError(f"no such fault: {self.fault!r}; one of {', '.join(get_args(Fault))}")
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:

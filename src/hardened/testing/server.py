@@ -188,6 +188,8 @@ class _Response:
         self._writer.write(f"HTTP/1.1 {answer.status} Fake\r\n{lines}\r\n".encode("latin-1"))
 
     def _chunk(self, data: bytes) -> None:
+        if self._writer.is_closing():  # asyncio would log every further piece as a warning
+            raise ConnectionResetError("the client hung up")
         if self._compressor:
             data = self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
         self._writer.write(b"%x\r\n%s\r\n" % (len(data), data))
