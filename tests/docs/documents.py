@@ -71,7 +71,7 @@ def anchors(document: Path) -> set[str]:
     """The anchors that GitHub gives to the headings."""
     lines = document.read_text(encoding="utf-8").splitlines()
     found: set[str] = set()
-    for line, bare in zip(lines, prose(document).splitlines(), strict=True):
+    for line, bare in zip(lines, prose(document).split("\n"), strict=True):
         heading = _HEADING.match(line) if bare.startswith("#") else None
         if heading:
             found.add(re.sub(r"[^\w\- ]", "", heading["title"].lower()).replace(" ", "-"))

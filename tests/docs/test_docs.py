@@ -134,3 +134,9 @@ def test_a_broken_example_is_reported_where_it_stands(tmp_path: Path) -> None:
     done = run([str(script)], tmp_path, {})
     assert done.returncode != 0
     assert "line 10" in done.stderr
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = documents.REPOSITORY / "docs/index.md"
+    pages = {page.name for page in index.parent.glob("*.md")} - {index.name}
+    assert pages == pages & set(documents.links(index))
