@@ -11,8 +11,9 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from hardened.errors import BlockedError
+from hardened.guards.escapes import Unescaped
 from hardened.guards.gate import Broken, Gate, Guarded, guarded
-from hardened.guards.json_text import JsonText
+from hardened.guards.json_text import JsonText, begins_json
 from hardened.guards.memory import Known, VerdictMemory
 from hardened.guards.plan import Plan, Rule
 from hardened.guards.redaction import FAILED, replace
@@ -55,6 +56,8 @@ class Guards:
     def check(self, text: str, stage: Stage, *, role: Role = "user", observe: bool = False) -> Verdict:
         """Judge `text`. With `observe` the decisions are recorded and change nothing, as in shadow mode.
 
+        A JSON object or array is judged as `check_json` does.
+
         Never raises what a detector raised: that is an outcome.
         """
         gate = self.gate(stage, role)
@@ -65,7 +68,7 @@ class Guards:
     def check_json(self, text: str, stage: Stage, *, role: Role = "assistant", observe: bool = False) -> Verdict:
         """Judge the strings and numbers in a JSON text, decoded; a redacted text is valid JSON again.
 
-        What is not JSON is judged as it is, like `check` does.
+        From where it is not JSON, the text is judged as it is written.
         """
         gate = self.gate(stage, role)
         if gate is None:
@@ -107,7 +110,7 @@ class Guards:
         key: Hashable = (gate, enforced, as_json, self._memory.digest(text))
         known = self._memory.get(key)
         if known is None:
-            known = _look(text, gate, enforced, JsonText.parse(text) if as_json else None)
+            known = _look(text, gate, enforced, as_json or begins_json(text))
             if not any(decision.failure for decision in known.decisions):
                 self._memory.put(key, known)
         went_on = text if known.text is None else known.text
@@ -141,7 +144,7 @@ class Guards:
             try:
                 self._detectors[name, stage] = self._create(name, stage)
             except Exception as error:  # noqa: BLE001 its rules say what a detector that does not work means
-                _log.error("detector %r cannot be used at stage %r: %s", name, stage, type(error).__name__)
+                _log.error("hardened: detector %r cannot be used at stage %r: %s", name, stage, type(error).__name__)
                 self._detectors[name, stage] = Broken(name, error)
         return self._detectors[name, stage]
 
@@ -171,9 +174,11 @@ def blocked(stage: Stage, decision: Decision, released_chars: int = 0) -> Blocke
     )
 
 
-def _look(text: str, gate: Gate, enforced: bool, document: JsonText | None) -> Known:
+def _look(text: str, gate: Gate, enforced: bool, as_json: bool) -> Known:
     """Detect, decide, and act."""
-    findings, failures = gate.detect(document.seen if document else text)
+    document = JsonText() if as_json else None
+    seen = document.feed(text, final=True) if document else text
+    findings, failures = gate.detect(seen, Unescaped(seen, final=True) if "\\" in seen else None)
     if not findings and not failures:
         return _PASSED
     if document:
@@ -192,7 +197,7 @@ def _act(text: str, decisions: Sequence[Decision], document: JsonText | None) ->
     if any(decision.failure for decision in redactions):
         return document.failed if document else FAILED
     found: list[Finding] = [finding for decision in redactions for finding in decision.findings]
-    return replace(text, found, document.render) if document else replace(text, found)
+    return document.take(document.seen, found, final=True) if document else replace(text, found)
 
 
 _PASSED: Final = Known("passed", ())

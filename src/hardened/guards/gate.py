@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from hardened.guards.escapes import Unescaped
 from hardened.guards.plan import Rule
 from hardened.guards.verdict import ACTIONS, Action, Decision, Outcome
 from hardened.guards.workers import Run, Workers
@@ -77,6 +78,8 @@ class Gate:
         timed = [(member, member.timeout) for member in members if workers and member.timeout is not None]
         placed = [member.detector for member in members if not workers or member.timeout is None]
         self._scanner: Scanner | None = Scanner(placed) if placed else None
+        growing = [member.detector for member in members if isinstance(member.detector, IncrementalDetector)]
+        self._patterns: Scanner | None = Scanner(growing) if growing else None
         self._timed = [(member.detector.name, timeout, Scanner([member.detector])) for member, timeout in timed]
         self._rules = {member.detector.name: member.rules for member in members}
         self._gravest = max(self._rules.values(), key=lambda rules: ACTIONS.index(rules[0].action))  # for a wrong name
@@ -94,8 +97,19 @@ class Gate:
             Gate(late, self._workers, self._decode) if late else None,
         )
 
-    def detect(self, text: str) -> tuple[Sequence[Finding], Mapping[str, str]]:
-        """All findings, and the detectors that failed with the exception's type name or `timeout`."""
+    def detect(self, text: str, reading: Unescaped | None = None) -> tuple[Sequence[Finding], Mapping[str, str]]:
+        """All findings, and the detectors that failed with the exception's type name or `timeout`.
+
+        With `reading`, incremental detectors also see the text with its backslash escapes undone, in place.
+        """
+        found, failed = self._detect(text)
+        if reading is None or self._patterns is None:
+            return found, failed
+        again = self._patterns.scan(reading.text, views=self._decode)
+        both = [*reading.widen(found), *reading.translate(again.findings)]
+        return list(dict.fromkeys(both)), {**again.failures, **failed}
+
+    def _detect(self, text: str) -> tuple[Sequence[Finding], Mapping[str, str]]:
         if not self._timed:
             result = self._scanner.scan(text, views=self._decode)  # type: ignore[union-attr]  # a gate has members
             return result.findings, result.failures
@@ -127,8 +141,18 @@ class Gate:
         """How many characters before a position matter for what is found there."""
         return self._scanner.look_behind if self._scanner else 0
 
-    def open_from(self, text: str, start: int) -> int:
-        """The leftmost position from `start` on that is not decided yet; `start` if a detector cannot tell."""
+    def open_from(self, text: str, start: int, reading: Unescaped | None = None) -> int:
+        """The leftmost position from `start` on that is not decided yet; `start` if a detector cannot tell.
+
+        With `reading`, neither in the text nor with its backslash escapes undone, and not within an escape.
+        """
+        position = self._open_from(text, start)
+        if reading is None:
+            return position
+        again = self._open_from(reading.text, reading.index(start))
+        return reading.before(min(position, reading.position(again)))
+
+    def _open_from(self, text: str, start: int) -> int:
         if self._scanner is None:
             return len(text)
         try:

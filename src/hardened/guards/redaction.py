@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -53,15 +53,11 @@ def _merge(cluster: list[Finding], end: int) -> Span:
     return Span(cluster[0].start, end, min(cluster, key=rank).category)
 
 
-def _placeholder_of(span: Span) -> str:
-    return placeholder(span.category)
-
-
-def replace(text: str, findings: Iterable[Finding], render: Callable[[Span], str] = _placeholder_of) -> str:
-    """`text` with what `render` says in the place of every finding."""
+def replace(text: str, findings: Iterable[Finding]) -> str:
+    """`text` with a placeholder in the place of every finding."""
     pieces: list[str] = []
     at = 0
     for span in spans(findings):
-        pieces += (text[at : span.start], render(span))
+        pieces += (text[at : span.start], placeholder(span.category))
         at = span.end
     return "".join((*pieces, text[at:]))

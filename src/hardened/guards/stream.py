@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hardened.guards.engine import Guards, blocked, enforce
+from hardened.guards.escapes import Unescaped
 from hardened.guards.gate import TIMEOUT, Gate
+from hardened.guards.json_text import JsonText, begins_json
 from hardened.guards.redaction import FAILED, UNDECIDED, Span, placeholder, spans
 from hardened.guards.verdict import Decision, Stage, Verdict
 from hardened_detectors.api import Finding
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 MAX_HOLD: Final = 16_384  # characters; more than the longest finding of the built-in detectors
 LONG_HOLD: Final = 256  # characters; from here on a hold is only looked at again …
 GROWTH: Final = 1.25  # … when it has grown by this factor, so that all looks together stay linear in the text
+_REDACTED: Final = "redacted"  # the category whose placeholder is `UNDECIDED`
 SWALLOW: Final = 64  # a part that is undecided for this many MAX_HOLDs is never decided
 
 
@@ -35,8 +38,9 @@ class StreamGuard:
     * Incremental detectors that may redact or block hold what is undecided.
     * Detectors that only warn, and those that must see the whole text, hold nothing. They run in `finish` and can only
       report: their decisions have `enforced=False` unless they are warnings.
-    * In mode `buffer`, and for the arguments of tool calls (JSON cannot be judged in pieces), everything waits for
-      `finish`, where `Guards.check` or `check_json` has the word. Nothing waits if no rule could change the text.
+    * In mode `buffer`, and for the arguments of tool calls (nobody reads them before they are complete), everything
+      waits for `finish`, where `Guards.check` or `check_json` has the word. Nothing waits if no rule could change it.
+    * A text that begins like a JSON object or array is read as JSON, and stays JSON.
     * In mode `observe`, in shadow mode, and for reasoning (signed by its provider), nothing waits or changes, and
       everything is recorded in `finish`.
 
@@ -79,7 +83,12 @@ class StreamGuard:
                 self._too_late = True
         self._whole: list[str] | None = [] if self._late else None
 
-        self._text = ""  # what is undecided, behind as much of what was released as detectors look back at
+        self._blanks = ""  # that came before anything else
+        self._begun = False  # something else than blanks has come
+        self._json: JsonText | None = None  # how the text is read, if that is not as it is written
+        self._text = (
+            ""  # what detectors see: what is undecided, behind as much of what was released as detectors look back at
+        )
         self._at = 0  # where the undecided begins in it
         self._offset = 0  # of its first character in the whole text
         self._next_look = 0  # length of a hold before which looking again is not worth it
@@ -108,7 +117,9 @@ class StreamGuard:
         if self._whole is not None:
             self._whole.append(chunk)
         if self._now is not None:
-            self._text += chunk
+            if not self._begun:
+                chunk = self._begin(chunk)
+            self._text += self._json.feed(chunk) if self._json else chunk
             if len(self._text) - self._at < self._next_look:
                 return self._account("")
             return self._account(self._release(final=False))
@@ -118,6 +129,15 @@ class StreamGuard:
             return ""
         self.released += len(chunk)
         return chunk
+
+    def _begin(self, chunk: str) -> str:
+        """What is there to be looked at: nothing as long as only blanks have come."""
+        chunk = self._blanks + chunk
+        self._begun = not chunk.isspace() and chunk != ""
+        self._blanks = "" if self._begun else chunk
+        if self._begun and begins_json(chunk):
+            self._json = JsonText()
+        return chunk if self._begun else ""
 
     def finish(self) -> str:
         """The text is complete: returns the rest of it. A second call returns nothing.
@@ -153,22 +173,28 @@ class StreamGuard:
     def _release(self, final: bool) -> str:
         """What is decided of the text at hand, with placeholders; the rest stays."""
         assert self._now is not None
+        if final:
+            self._text += self._json.feed("", final=True) if self._json else self._blanks
+            self._blanks = ""
         text, start = self._text, self._at
-        limit = len(text) if final else self._now.open_from(text, start)
-        if limit <= start:
-            return self._hold(start, "")
-        findings, failures = self._now.detect(text)
+        reading = Unescaped(text, final) if "\\" in text else None
+        limit = len(text) if final else self._now.open_from(text, start, reading)
+        if limit <= start and not (final and self._json):
+            return self._hold(start, "", reading)
+        findings, failures = self._now.detect(text, reading)
         if failures and self._is_lost(failures):
             return FAILED
+        decided: list[Finding] = []
         replaced: list[Span] = []
         if findings:
             decided = [finding for finding in findings if start <= finding.start < limit]
             self._stop_at_block(decided)
             replaced = spans(finding for finding in decided if self._redacts(finding))
-            # What overlaps an undecided position may yet become part of a larger span.
-            if replaced and replaced[-1].end > limit:
-                limit = replaced.pop().start
-            self._found += (self._moved(finding) for finding in decided if finding.start < limit)
+        limit = self._settled(replaced, limit, final)
+        decided = [finding for finding in decided if finding.start < limit]
+        if self._json:
+            return self._hold(limit, self._release_json(self._json, decided, limit, final), reading)
+        self._found += map(self._moved, decided)
         if self._swallowing and limit > start:
             start = self._swallow(replaced, limit)
         pieces: list[str] = []
@@ -176,22 +202,48 @@ class StreamGuard:
             pieces += (text[start : span.start], placeholder(span.category))
             start = span.end
         pieces.append(text[start:limit])
-        return self._hold(limit, "".join(pieces))
+        return self._hold(limit, "".join(pieces), reading)
 
-    def _hold(self, at: int, released: str) -> str:
+    def _settled(self, replaced: list[Span], limit: int, final: bool) -> int:
+        """How far the text is decided: what overlaps an undecided position may yet become part of a larger span."""
+        while not final:
+            if replaced and replaced[-1].end > limit:
+                limit = replaced.pop().start
+            elif self._json and (settled := self._json.settled(self._offset + limit) - self._offset) < limit:
+                limit = settled
+            else:
+                break
+        return limit
+
+    def _release_json(self, document: JsonText, decided: list[Finding], limit: int, final: bool) -> str:
+        """As JSON is written, with what was found in it replaced so that it stays JSON."""
+        self._found += document.locate(map(self._moved, decided))
+        redacted = [finding for finding in decided if self._redacts(finding)]
+        parts = document.locate(map(self._moved, redacted))
+        if self._swallowing and limit > self._at:
+            self._swallowing = False
+            end = min((finding.start for finding in redacted), default=limit)
+            if end > self._at:
+                parts += document.locate([replace(self._give_up_on(self._at, end), category=_REDACTED)])
+        return document.take(self._offset + limit, parts, final)
+
+    def _hold(self, at: int, released: str, reading: Unescaped | None = None) -> str:
         """Keep what begins at `at`, and the context before it.
 
         Returns `released`, followed by a placeholder if what waits has become too long to be waited for.
         """
         held = len(self._text) - at
         cut = max(0, at - self._look_behind)
+        if reading:
+            cut = min(cut, reading.position(max(0, reading.index(at) - self._look_behind)))
+            cut = reading.before(cut)
         self._text = self._text[cut:]
         self._offset += cut
         self._at = at - cut
         self._next_look = int(held * GROWTH) if held >= LONG_HOLD else 0
         if held > self._max_hold and not self._swallowing:
             self._swallowing = True
-            return released + UNDECIDED
+            return released if self._json else released + UNDECIDED  # JSON gets its placeholders when it is decided
         if held > self._max_hold * SWALLOW:
             self._give_up_on(self._at, len(self._text))
             self._over = True  # the placeholder is out; the rest of the stream is dropped
@@ -206,11 +258,12 @@ class StreamGuard:
         self._give_up_on(self._at, end)
         return end
 
-    def _give_up_on(self, start: int, end: int) -> None:
+    def _give_up_on(self, start: int, end: int) -> Finding:
         """Record that a part was redacted because it was undecided for too long."""
         earlier = self._incidents[UNDECIDED].findings if UNDECIDED in self._incidents else ()
         part = self._moved(Finding("stream", "undecided", start, end))
         self._incidents[UNDECIDED] = Decision("stream", "redact", "redacted", (*earlier, part))
+        return part
 
     def _is_lost(self, failures: Mapping[str, str]) -> bool:
         """Record broken detectors; true if one of them fails closed, so that nothing may go out any more."""
@@ -243,7 +296,7 @@ class StreamGuard:
 
     def _account(self, out: str) -> str:
         self.released += len(out)
-        self.held = 0 if self._over else len(self._text) - self._at
+        self.held = 0 if self._over else len(self._text) - self._at + len(self._blanks)
         self.max_held = max(self.max_held, self.held)
         return out
 
