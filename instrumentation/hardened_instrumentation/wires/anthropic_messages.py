@@ -18,6 +18,7 @@ from hardened_instrumentation.calls import (
     WireEvent,
 )
 from hardened_instrumentation.wires import parts
+from hardened_instrumentation.wires.growing import Late, collect
 from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
 PARAMETERS = {
@@ -44,7 +45,8 @@ FIELDS: dict[str, SlotKind] = {
     "content": "text",  # of a compaction
 }
 """The texts that grow in a block, by their key in the delta."""
-WITHOUT_CONTENT = {"ping", "message_start", "message_delta", "message_stop", "error"}
+DELTA_TYPES = {"text": "text_delta", "thinking": "thinking_delta", "content": "compaction_delta"}
+WITHOUT_CONTENT = {"ping", "message_start", "message_delta", "message_stop"}
 
 
 class Messages:
@@ -168,10 +170,14 @@ class MessageReader:
         self._usage: Json = {}
         self._blocks: dict[Any, Json] = {}
         self._text: dict[tuple[Any, ...], list[str]] = {}
+        self._late = Late()
         self._delta_types: dict[tuple[Any, ...], Any] = {}
         self._stopped = False
 
     def read(self, event: WireEvent) -> EventView:
+        return self._late.sort(self._view(event), self._text)
+
+    def _view(self, event: WireEvent) -> EventView:
         data: Json = event.data or {}
         kind = data.get("type")
         if kind == "content_block_delta":
@@ -197,8 +203,19 @@ class MessageReader:
         return EventView(closes=list(self._text) if self._stopped else (), terminal=self._stopped)
 
     def _start(self, index: Any, blocks: list[Json]) -> EventView:
-        self._blocks[index] = blocks[0] if blocks else {}
-        return EventView(snapshots=_snapshots({"content": blocks}, index))
+        """A block begins, and its texts may begin in this event and go on in deltas."""
+        block = blocks[0] if blocks else {}
+        found: list[Delta] = []
+        for key, kind in DELTA_TYPES.items():
+            grows = key != "content" or block.get("type") == "compaction"
+            if grows and isinstance(block.get(key), str) and block[key]:
+                self._text.setdefault((index, key), [])
+                self._delta_types[index, key] = kind
+                found.append(Delta(Slot(block, key, "assistant", FIELDS[key]), (index, key)))
+        begun = {delta.slot.key for delta in found}
+        self._blocks[index] = {key: value for key, value in block.items() if key not in begun}
+        whole = [snapshot for snapshot in _snapshots({"content": blocks}, index) if not _same(snapshot, block, begun)]
+        return EventView(found, snapshots=whole, content=bool(found))
 
     def _delta(self, index: Any, delta: Json) -> EventView:
         found: list[Delta] = []
@@ -209,7 +226,10 @@ class MessageReader:
             slots: list[Slot] = []
             parts.texts(delta, key, "assistant", slots, FIELDS[key])
             found += [Delta(slot, place) for slot in slots]
-        return EventView(found, content=bool(found))
+        cited: list[Slot] = []
+        for citation in each(delta.get("citation")):
+            parts.texts([citation], 0, "assistant", cited)
+        return EventView(found, snapshots=[Delta(slot, (index, "")) for slot in cited], content=bool(found))
 
     def _completion(self, data: Json) -> EventView:
         place = (0, "completion")
@@ -222,8 +242,7 @@ class MessageReader:
         )
 
     def collect(self, event: WireEvent, view: EventView) -> None:
-        for delta in view.deltas:
-            self._text[delta.place].append(delta.slot.read())
+        collect(view, self._text)
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
         self._text[place].append(text)
@@ -322,6 +341,10 @@ def _snapshots(holder: Json, place: Any) -> list[Delta]:
     slots: list[Slot] = []
     _content_slots(holder, "assistant", slots)
     return [Delta(slot, (place, "")) for slot in slots if slot.kind != "opaque"]
+
+
+def _same(snapshot: Delta, block: Json, keys: set[Any]) -> bool:
+    return snapshot.slot.holder is block and snapshot.slot.key in keys
 
 
 def _content_slots(holder: Json, role: Role, slots: list[Slot]) -> None:

@@ -17,6 +17,7 @@ from hardened_instrumentation.calls import (
     WireEvent,
 )
 from hardened_instrumentation.wires import parts
+from hardened_instrumentation.wires.growing import Late, collect
 from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
 PARAMETERS = {
@@ -41,6 +42,7 @@ MEDIA = {"image_url": "image", "input_audio": "audio", "audio": "audio", "file":
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 TEXT_FIELDS = ("content", "refusal")
 REASONING_FIELDS = ("reasoning_content", "reasoning")  # DeepSeek, Groq, vLLM
+KNOWN_FIELDS = {*TEXT_FIELDS, *REASONING_FIELDS, "tool_calls", "function_call", "audio", "logprobs"}
 
 
 class ChatCompletions:
@@ -97,11 +99,15 @@ class ChatReader:
         self._head: Json = {}
         self._usage: Any = None
         self._text: dict[tuple[Any, ...], list[str]] = {}
+        self._late = Late()
         self._calls: dict[tuple[Any, ...], Json] = {}
         self._reasons: dict[int, str] = {}
         self._done = False
 
     def read(self, event: WireEvent) -> EventView:
+        return self._late.sort(self._view(event), self._text)
+
+    def _view(self, event: WireEvent) -> EventView:
         data = event.data
         if data is None:
             self._done = self._done or event.raw.lstrip().startswith(b"data: [DONE]")
@@ -111,12 +117,17 @@ class ChatReader:
         if data.get("usage"):
             self._usage = data["usage"]
         deltas: list[Delta] = []
+        others: list[Slot] = []
         snapshots: list[Delta] = []
         closes: list[tuple[Any, ...]] = []
+        if data.get("error"):  # a stream may fail in the middle
+            parts.texts(data, "error", "assistant", others)
         for choice in each(data.get("choices")):
             index = choice.get("index") or 0
             for delta in each(choice.get("delta")):
                 self._deltas(index, delta, choice, deltas)
+                if len(delta) > 2:
+                    _other_slots(delta, "assistant", others)
             for message in each(choice.get("message")):  # a whole message, as some services send it at the end
                 slots: list[Slot] = []
                 _message_slots(message, "assistant", slots)
@@ -124,6 +135,7 @@ class ChatReader:
             if choice.get("finish_reason"):
                 self._reasons[index] = choice["finish_reason"]
                 closes += [place for place in self._text if place[0] == index]
+        snapshots += [Delta(slot, ("",)) for slot in others]
         return EventView(deltas, closes, snapshots, content=bool(deltas), terminal=bool(closes or self._reasons))
 
     def _deltas(self, index: Any, delta: Json, choice: Json, found: list[Delta]) -> None:
@@ -178,8 +190,7 @@ class ChatReader:
         return Delta(Slot(holder, key, "assistant", kind, beside), place)
 
     def collect(self, event: WireEvent, view: EventView) -> None:
-        for delta in view.deltas:
-            self._text[delta.place].append(delta.slot.read())
+        collect(view, self._text)
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
         shapes: dict[str, Json] = {
@@ -316,6 +327,14 @@ def _message_slots(message: Json, role: Role, slots: list[Slot], beside: Json | 
         for function in (*each(call.get("function")), *each(call.get("custom"))):
             for key in ("arguments", "input"):
                 parts.arguments(function, key, role, slots)
+    _other_slots(message, role, slots)
+
+
+def _other_slots(message: Json, role: Role, slots: list[Slot]) -> None:
+    """What services have added to a message: annotations, details of the reasoning, …"""
+    for key in message:
+        if key not in KNOWN_FIELDS and parts.holds_text(key):
+            parts.texts(message, key, role, slots, "reasoning" if "reasoning" in key or "thinking" in key else "text")
 
 
 def _content_slots(holder: Json, role: Role, slots: list[Slot], beside: Json | None = None) -> None:

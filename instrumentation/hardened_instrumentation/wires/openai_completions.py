@@ -6,6 +6,7 @@ from typing import Any
 
 from hardened_instrumentation.calls import Delta, EventView, Json, RequestView, ResponseView, Slot, WireEvent
 from hardened_instrumentation.wires import parts
+from hardened_instrumentation.wires.growing import Late, collect
 from hardened_instrumentation.wires.openai_chat import PARAMETERS, finish_reason, identity, usage
 from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
@@ -52,10 +53,14 @@ class CompletionReader:
         self._head: Json = {}
         self._usage: Any = None
         self._text: dict[tuple[Any, ...], list[str]] = {}
+        self._late = Late()
         self._reasons: dict[int, str] = {}
         self._done = False
 
     def read(self, event: WireEvent) -> EventView:
+        return self._late.sort(self._view(event), self._text)
+
+    def _view(self, event: WireEvent) -> EventView:
         data = event.data
         if data is None:
             self._done = self._done or event.raw.lstrip().startswith(b"data: [DONE]")
@@ -77,8 +82,7 @@ class CompletionReader:
         return EventView(deltas, closes, content=bool(deltas), terminal=bool(self._reasons))
 
     def collect(self, event: WireEvent, view: EventView) -> None:
-        for delta in view.deltas:
-            self._text[delta.place].append(delta.slot.read())
+        collect(view, self._text)
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
         self._text[place].append(text)

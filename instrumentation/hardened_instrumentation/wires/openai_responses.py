@@ -17,6 +17,7 @@ from hardened_instrumentation.calls import (
     WireEvent,
 )
 from hardened_instrumentation.wires import parts
+from hardened_instrumentation.wires.growing import Late, collect
 from hardened_instrumentation.wires.openai_chat import ROLES
 from hardened_instrumentation.wires.parts import as_dict, as_list, each
 
@@ -98,6 +99,7 @@ class Responses:
         slots: list[Slot] = []
         for item in each(body.get("output")):
             _item_slots(item, "assistant", slots)
+        _beside_slots(body, slots)
         return slots
 
     def reader(self) -> ResponseReader:
@@ -114,10 +116,14 @@ class ResponseReader:
     def __init__(self) -> None:
         self._last: Json = {}
         self._text: dict[tuple[Any, ...], list[str]] = {}
+        self._late = Late()
         self._delta_event: dict[tuple[Any, ...], Json] = {}
         self._items: dict[int, Json] = {}
 
     def read(self, event: WireEvent) -> EventView:
+        return self._late.sort(self._view(event), self._text)
+
+    def _view(self, event: WireEvent) -> EventView:
         data = event.data
         if data is None:
             return EventView()
@@ -181,11 +187,13 @@ class ResponseReader:
 
     def _snapshots(self, response: Json) -> list[Delta]:
         items = each(response.get("output"))
-        return [found for index, item in enumerate(items) for found in self._item_snapshots(item, index)]
+        beside: list[Slot] = []
+        _beside_slots(response, beside)
+        found = [found for index, item in enumerate(items) for found in self._item_snapshots(item, index)]
+        return found + [Delta(slot, ("",)) for slot in beside]
 
     def collect(self, event: WireEvent, view: EventView) -> None:
-        for delta in view.deltas:
-            self._text[delta.place].append(delta.slot.holder["delta"])
+        collect(view, self._text)
 
     def tail(self, place: tuple[Any, ...], text: str) -> WireEvent:
         self._text[place].append(text)
@@ -318,6 +326,8 @@ def _item_slots(item: Json, role: Role, slots: list[Slot]) -> None:
             _part_slots(part, "assistant", slots, reasoning=True)
     elif kind in MEDIA:
         slots.append(Slot(item, MEDIA[kind], "assistant", "opaque"))
+        if isinstance(item.get("revised_prompt"), str):
+            slots.append(Slot(item, "revised_prompt", "assistant"))
     else:  # a call of a tool, ours or one that the provider runs itself
         for key in filter(parts.holds_text, item):
             text_role: Role = "tool" if key in ("output", "outputs", "results") else "assistant"
@@ -325,6 +335,14 @@ def _item_slots(item: Json, role: Role, slots: list[Slot]) -> None:
                 parts.arguments(item, key, text_role, slots)
             else:
                 parts.texts(item, key, text_role, slots)
+
+
+def _beside_slots(response: Json, slots: list[Slot]) -> None:
+    """What a response says beside its output: why it failed, and the instructions of the application again."""
+    for error in each(response.get("error")):
+        if isinstance(error.get("message"), str):
+            slots.append(Slot(error, "message", "assistant"))
+    _items_slots(response, "instructions", "system", slots)
 
 
 def _content_slots(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
@@ -347,5 +365,5 @@ def _part_slots(part: Json, role: Role, slots: list[Slot], *, reasoning: bool = 
             slots.append(Slot(part, "filename", role))
         return
     for key in filter(parts.holds_text, part):
-        if key not in ("annotations", "logprobs"):  # written with the text that they belong to
+        if key != "logprobs":  # written with the text that they belong to
             parts.texts(part, key, role, slots, "reasoning" if reasoning else "text")
