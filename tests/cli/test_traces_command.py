@@ -205,3 +205,109 @@ def test_wrong_arguments(arguments: list[str], run: Run) -> None:
 def test_the_policy_says_where(three_traces: None, run_apart: Run) -> None:
     TRACES.rename("elsewhere")
     assert run_apart("traces", HARDENED_TELEMETRY_FILE_PATH="elsewhere")[0] == 0
+
+
+EVERY_WAY = (["traces"], ["traces", "--json"], ["traces", "show", "--messages"], ["traces", "show", "--json"])
+
+
+def chain(length: int) -> list[dict[str, Any]]:
+    return [
+        {**span("a", "1", f"span {at}"), "spanId": f"{at:016x}", "parentSpanId": f"{at - 1:016x}" if at else ""}
+        for at in range(length)
+    ]
+
+
+ODD_TREES: dict[str, list[dict[str, Any]]] = {
+    "its own parent": [span("a", "1", "span 0", "1")],
+    "a circle beside a tree": [
+        span("a", "1", "span 0", "2"),
+        span("a", "2", "span 1", "1"),
+        span("a", "3", "span 2"),
+        span("a", "4", "span 3", "3"),
+    ],
+    "ids that come twice": [
+        span("a", id, f"span {at}", parent) for at, (id, parent) in enumerate(["1 ", "1 ", "21", "21", "32", "32"])
+    ],
+    "three thousand levels": chain(3000),
+}
+
+
+@pytest.mark.parametrize("tree", ODD_TREES)
+def test_every_span_is_shown_once_whatever_the_spans_say_of_each_other(tree: str, run: Run) -> None:
+    write(*ODD_TREES[tree])
+    assert [run(*way)[0] for way in EVERY_WAY] == [0, 0, 0, 0]
+    printed = run("traces", "show")[1]
+    shown = sorted(int(line.split("span ")[1].split()[0]) for line in printed.splitlines()[1:])
+    assert shown == list(range(len(ODD_TREES[tree])))
+    assert max(map(len, printed.splitlines())) < 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"traceId": None},
+        {"traceId": 5},
+        {"traceId": ["a"]},
+        {"spanId": {"a": 1}},
+        {"spanId": None},
+        {"parentSpanId": [1]},
+        {"startTimeUnixNano": str(-(10**30))},
+        {"endTimeUnixNano": str(10**22)},
+        {"endTimeUnixNano": str(10**400)},
+        {"attributes": [{"key": "gen_ai.usage.input_tokens", "value": {"intValue": "9" * 400}}]},
+        {"attributes": [{"key": "gen_ai.usage.input_tokens", "value": {"doubleValue": "Infinity"}}]},
+        {"attributes": {"a": 1}},
+        {"status": 5},
+    ],
+    ids=str,
+)
+def test_a_bad_span_counts_as_a_skipped_line(wrong: dict[str, Any], run: Run) -> None:
+    bad, good = {**span("b", "2", "bad"), **wrong}, span("a", "1", "good")
+    write(torn=json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [bad, good]}]}]}) + "\n")
+    for way in EVERY_WAY:
+        code, printed, errors = run(*way)
+        assert code == 0
+        assert "good" in printed
+        assert "bad" not in printed
+        assert ("1 lines could not be read" in errors) == ("show" not in way)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        '[5, "x", {"role": 5, "parts": 5}, {"parts": ["x", 5]}, null, [1]]',
+        '[{"role": "user", "parts": {"a": 1}}]',
+        "[" * 5000 + "]" * 5000,
+        "{}",
+    ],
+    ids=["mixed", "parts", "deep", "mapping"],
+)
+@pytest.mark.parametrize("name", [5, None])
+def test_names_and_messages_of_any_kind(messages: str, name: Any, run: Run) -> None:
+    write({**span("a", "1", "", **CHAT, gen_ai__input__messages=messages), "name": name})
+    assert [run(*way)[0] for way in EVERY_WAY] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語", "\u0301", "\x9b"])
+def test_of_a_huge_name_only_the_beginning_is_looked_at(letter: str, run: Run) -> None:
+    write(span("a", "1", letter * 4_000_000, hardened__feature=letter * 4_000_000))
+    for way in (["traces"], ["traces", "show"]):
+        code, printed, _ = run(*way)
+        assert code == 0
+        assert len(printed) < 10_000
+
+
+def test_an_id_cannot_reach_the_terminal_as_it_is(run: Run) -> None:
+    one = {**span("a", "1", "call"), "traceId": "\x9b2Ja"}
+    TRACES.mkdir(parents=True)
+    request = {"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}
+    (TRACES / "traces-2026-09-21.jsonl").write_text(json.dumps(request, ensure_ascii=False) + "\n")
+    for way in EVERY_WAY:
+        assert "\x9b" not in run(*way)[1]
+
+
+@pytest.mark.parametrize("since", ["9" * 9 + "d", "9" * 30 + "d", "9" * 5000 + "d", "0001-01-01T00:00:00+14:00"])
+def test_longer_ago_than_there_are_dates(since: str, run: Run) -> None:
+    code, _, errors = run("traces", "--since", since)
+    assert code == 3
+    assert "expected 30m" in errors

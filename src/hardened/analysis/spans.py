@@ -2,13 +2,14 @@
 
 Only the standard library, so that the command line works without pandas. Reads what the local exporter writes and what
 the OpenTelemetry collector's file exporter writes. A line that cannot be read (a process was killed while it wrote) is
-skipped and counted, never an error.
+skipped and counted, never an error; so is a span that is not as OTLP says, for anybody may have written the file.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 import re
 import zlib
@@ -25,6 +26,8 @@ Since = datetime | timedelta
 
 _SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
 _DAY_IN_NAME = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl?(?:\.gz)?$")
+_INT64 = 2**63  # OTLP integers are smaller; times end in the year 2262, as those of pandas do
+_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
 _STATUS = {1: "ok", 2: "error"}  # opentelemetry/proto/trace/v1/trace.proto, enum StatusCode
 
 
@@ -55,11 +58,18 @@ def _text(value: Any) -> str | None:
 
 
 def _integer(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) else None
+    return _int64(value) if isinstance(value, int | float) else None
+
+
+def _int64(value: Any) -> int:
+    number = int(value)
+    if not -_INT64 <= number < _INT64:
+        raise ValueError("not an integer of 64 bits")
+    return number
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _flag(value: Any) -> bool | None:
@@ -71,12 +81,14 @@ def _texts(value: Any) -> tuple[str, ...] | None:
 
 
 def _messages(value: Any) -> list[dict[str, Any]] | None:
-    """Messages are JSON text on a span; what was truncated beyond repair is left out."""
+    """Messages are JSON text on a span; what was truncated beyond repair, or is no message, is left out."""
     try:
         found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return cast("list[dict[str, Any]]", found) if isinstance(found, list) else None
+    if not isinstance(found, list):
+        return None
+    return [cast("dict[str, Any]", one) for one in cast("list[Any]", found) if isinstance(one, dict)]
 
 
 def _decisions(value: Any) -> tuple[GuardDecision, ...]:
@@ -156,20 +168,20 @@ def read_spans(
         path: a file or a directory.
         since: only spans that started at or after this time (one without a zone is local time), or so long ago.
         trace_id: only spans of the traces whose id begins with this.
-        on_skip: called for each line that cannot be read.
+        on_skip: called for each line, and each span in a line, that cannot be read.
 
     Raises FileNotFoundError if there is nothing at `path`.
     """
     begin = _begin(since)
+    skip = on_skip or (lambda: None)
     for file in trace_files(path, since=since):
-        for line in _lines(file, on_skip):
+        for line in _lines(file, skip):
             if trace_id is not None and trace_id not in line:
                 continue  # cheaper than to parse it
             try:
-                spans = list(_spans_of(json.loads(line)))
-            except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):
-                if on_skip:
-                    on_skip()
+                spans = _spans_of(json.loads(line), skip)
+            except _UNREADABLE:
+                skip()
                 continue
             for span in spans:
                 if (begin is None or span.start >= begin) and (trace_id is None or span.trace_id.startswith(trace_id)):
@@ -204,7 +216,7 @@ def _begin(since: Since | None) -> datetime | None:
     return since.astimezone(UTC) if since is not None else None
 
 
-def _lines(file: Path, on_skip: Callable[[], object] | None) -> Iterator[str]:
+def _lines(file: Path, skip: Callable[[], object]) -> Iterator[str]:
     """The lines of a file that are not blank; a damaged compressed file ends where it is damaged."""
     try:
         with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as stream:
@@ -212,29 +224,34 @@ def _lines(file: Path, on_skip: Callable[[], object] | None) -> Iterator[str]:
                 if line.strip():
                     yield line.decode("utf-8", "replace")
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        if on_skip:
-            on_skip()
+        skip()
 
 
-def _spans_of(request: dict[str, Any]) -> Iterator[SpanRecord]:
-    """All spans of one request."""
+def _spans_of(request: dict[str, Any], skip: Callable[[], object]) -> list[SpanRecord]:
+    """All spans of one request that can be read."""
+    spans: list[SpanRecord] = []
     for resource_spans in request["resourceSpans"]:
         resource = _attributes(resource_spans.get("resource", {}).get("attributes", ()))
         for scope_spans in resource_spans.get("scopeSpans", ()):
-            scope = scope_spans.get("scope", {}).get("name")
+            scope = _text(scope_spans.get("scope", {}).get("name"))
             for span in scope_spans.get("spans", ()):
-                yield _record(span, _text(resource.get("service.name")), scope)
+                try:
+                    spans.append(_record(span, _text(resource.get("service.name")), scope))
+                except _UNREADABLE:
+                    skip()
+    return spans
 
 
 def _record(span: dict[str, Any], service: str | None, scope: str | None) -> SpanRecord:
     attributes = _attributes(span.get("attributes", ()))
-    begin, end = int(span["startTimeUnixNano"]), int(span.get("endTimeUnixNano") or span["startTimeUnixNano"])
+    begin = _nanoseconds(span["startTimeUnixNano"])
+    end = _nanoseconds(span.get("endTimeUnixNano") or begin)
     typed = {name: read(attributes.pop(attribute, None)) for name, attribute, read in _FROM_ATTRIBUTES}
     return SpanRecord(
-        trace_id=span["traceId"],
-        span_id=span["spanId"],
-        parent_id=span.get("parentSpanId") or None,
-        name=span.get("name", ""),
+        trace_id=_id(span["traceId"]),
+        span_id=_id(span["spanId"]),
+        parent_id=_id(span["parentSpanId"]) if span.get("parentSpanId") else None,
+        name=_text(span.get("name")) or "",
         start=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=begin // 1000),
         duration_s=(end - begin) / 1e9,
         status=_STATUS.get(span.get("status", {}).get("code", 0), "unset"),
@@ -245,6 +262,19 @@ def _record(span: dict[str, Any], service: str | None, scope: str | None) -> Spa
     )
 
 
+def _id(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("an id must be text")
+    return value
+
+
+def _nanoseconds(value: Any) -> int:
+    """A time since 1970, within the bounds of every date type."""
+    if (time := _int64(value)) < 0:
+        raise ValueError("a time before 1970")
+    return time
+
+
 def _attributes(encoded: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {one["key"]: _value(one.get("value") or {}) for one in encoded}
 
@@ -253,7 +283,7 @@ def _value(encoded: dict[str, Any]) -> Any:
     """An OTLP `AnyValue` as a Python value: 64-bit integers stand as text in JSON, bytes as base64."""
     for kind, value in encoded.items():
         if kind == "intValue":
-            return int(value)
+            return _int64(value)
         if kind == "doubleValue":
             return float(value)  # also "NaN" and "Infinity"
         if kind == "arrayValue":

@@ -27,6 +27,8 @@ _OUTCOME_COLOURS: dict[str, Colour] = {
     "timeout": "red",
 }
 
+_PER_COLUMN = 8  # characters; letters of real scripts carry fewer combining ones
+
 
 def clean(text: str) -> str:
     """One line of text without control, format (bidirectional, zero-width) and unassigned characters."""
@@ -92,9 +94,10 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]])
     """A table no wider than the terminal, as far as its columns can shrink and be left out."""
     header = [Cell(column.title, ("bold",)) for column in columns]
     body = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
-    cells = [header, *([Cell(clean(cell.text), cell.colours) for cell in row] for row in body)]
+    room = terminal_width()
+    cells = [header, *([Cell(brief(cell.text, room), cell.colours) for cell in row] for row in body)]
     natural = [max(_width(row[index].text) for row in cells) for index in range(len(columns))]
-    widths = _widths(columns, natural, terminal_width())
+    widths = _widths(columns, natural, room)
     for row in cells:
         fitted = (_fitted(row[index], width, columns[index].right) for index, width in widths.items())
         print("  ".join(fitted).rstrip())
@@ -123,17 +126,23 @@ def _fitted(cell: Cell, width: int, right: bool) -> str:
     return padding + painted if right else painted + padding
 
 
+def brief(text: str, width: int) -> str:
+    """`clean(text)`, shortened to at most `width` columns; of a longer text no more is looked at than may be shown."""
+    return shorten(clean(shorten(text, width * _PER_COLUMN)), width)
+
+
 def shorten(text: str, width: int) -> str:
     """`text` in at most `width` columns of a terminal, with an ellipsis where something is left out."""
-    if _width(text) <= width:
+    begin = text[: width * _PER_COLUMN]
+    if len(begin) == len(text) and _width(text) <= width:
         return text
-    kept, used = "", 0
-    for char in text:
+    kept, used = 0, 0
+    for char in begin:
         used += _width(char)
         if used > width - 1:
             break
-        kept += char
-    return kept + "…"
+        kept += 1
+    return begin[:kept] + "…"
 
 
 def _width(text: str) -> int:

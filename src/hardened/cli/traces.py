@@ -7,9 +7,9 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from hardened.analysis.load import traces_path
 from hardened.analysis.spans import GuardDecision, Since, SpanRecord, read_spans, trace_files
@@ -27,7 +27,8 @@ _COLUMNS = (
     Column("time", right=True),
     Column("trace"),
 )
-_MESSAGE_CHARACTERS = 500
+_CHARACTERS = 500  # of a message, a name, or anything else in a tree
+_DEEPEST = 32  # levels of a tree that are indented; the spans below stand under one another
 _RANKS: dict[str, int] = {str(outcome): rank for outcome, rank in GRAVITY.items()}
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -76,11 +77,13 @@ def _positive(text: str) -> int:
 def _since(text: str) -> Since:
     """`30m`, `12h`, `7d` ago, or a date or time in ISO format (local time)."""
     ago = _AGO.fullmatch(text)
-    if ago:
-        return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:
+        if ago:
+            since = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            _ = datetime.now(UTC) - since  # OverflowError: longer ago than there are dates
+            return since
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError("expected 30m, 12h, 7d, or a date such as 2026-11-21") from None
 
 
@@ -98,9 +101,29 @@ class Trace:
 
     @property
     def roots(self) -> list[SpanRecord]:
-        """The spans whose parent is not in the file: at the top of the tree."""
+        """The spans at the top of the tree: whose parent is not in the file; in a circle of parents, the first span."""
         known = {span.span_id for span in self.spans}
-        return [span for span in self.spans if span.parent_id not in known]
+        roots = [span for span in self.spans if span.parent_id not in known]
+        children = self.children()
+        reached: set[int] = set()
+        for start in [*roots, *self.spans]:
+            if id(start) in reached:
+                continue
+            if start.parent_id in known:
+                roots.append(start)
+            waiting = [start]
+            while waiting:
+                span = waiting.pop()
+                reached.add(id(span))
+                waiting += children.pop(span.span_id, ())
+        return roots
+
+    def children(self) -> dict[str | None, list[SpanRecord]]:
+        """The spans by the id of their parent."""
+        children: defaultdict[str | None, list[SpanRecord]] = defaultdict(list)
+        for span in self.spans:
+            children[span.parent_id].append(span)
+        return dict(children)
 
     @property
     def start(self) -> datetime:
@@ -286,40 +309,53 @@ def _print_tree(trace: Trace, messages: bool) -> None:
     parts = [started, output.seconds(trace.duration_s)]
     parts += filter(None, [tokens(trace.tokens("input_tokens"), trace.tokens("output_tokens"))])
     parts.append(cost(trace.cost_usd, trace.cost_known))
-    print(output.paint(f"trace {trace.id}", "bold"), " · ".join(filter(None, parts)))
-    children: defaultdict[str | None, list[SpanRecord]] = defaultdict(list)
-    for span in trace.spans:
-        children[span.parent_id].append(span)
+    print(output.paint(output.brief(f"trace {trace.id}", _CHARACTERS), "bold"), " · ".join(filter(None, parts)))
+    for branch in _branches(trace):
+        _print_span(branch, messages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A span with its place in the tree."""
+
+    span: SpanRecord
+    parent: SpanRecord | None
+    indent: str
+    last: bool  # of its parent's children
+    leaf: bool = True
+
+
+def _branches(trace: Trace) -> Iterator[_Branch]:
+    """Every span once, whatever the spans say of each other, each with what is below it after it."""
     roots = trace.roots
-    for root in roots:
-        _print_span(root, None, children, "", root is roots[-1], messages)
+    tops = set(map(id, roots))
+    children = trace.children()
+    waiting = [_Branch(root, None, "", root is roots[-1]) for root in reversed(roots)]
+    while waiting:
+        branch = waiting.pop()
+        span = branch.span
+        below = [child for child in children.pop(span.span_id, ()) if id(child) not in tops]
+        yield replace(branch, leaf=not below)
+        indent = branch.indent + ("   " if branch.last else "│  ")
+        indent = indent if len(indent) <= 3 * _DEEPEST else branch.indent
+        waiting += [_Branch(child, span, indent, child is below[-1]) for child in reversed(below)]
 
 
-def _print_span(
-    span: SpanRecord,
-    parent: SpanRecord | None,
-    children: dict[str | None, list[SpanRecord]],
-    indent: str,
-    last: bool,
-    messages: bool,
-) -> None:
-    print(indent + ("└─ " if last else "├─ ") + _title(span))
-    below = children.get(span.span_id, [])
-    indent += "   " if last else "│  "
-    details = indent + ("│  " if below else "   ")
+def _print_span(branch: _Branch, messages: bool) -> None:
+    span, parent = branch.span, branch.parent
+    print(branch.indent + ("└─ " if branch.last else "├─ ") + _title(span))
+    indent = branch.indent + ("   " if branch.last else "│  ") + ("   " if branch.leaf else "│  ")
     if (asked := _who(span)) and (parent is None or asked != _who(parent)):
-        print(details + output.paint(output.clean(asked), "dim"))
+        print(indent + output.paint(output.brief(asked, _CHARACTERS), "dim"))
     for text, colours in _details(span, messages):
-        print(details + output.paint(output.clean(text), *colours))
-    for child in below:
-        _print_span(child, span, children, indent, child is below[-1], messages)
+        print(indent + output.paint(output.brief(text, _CHARACTERS), *colours))
 
 
 def _title(span: SpanRecord) -> str:
-    name = output.clean(span.name)
+    name = output.brief(span.name, _CHARACTERS)
     answered = span.response_model if span.response_model != span.model else None
     parts = [
-        f"({output.clean(answered)})" if answered else "",
+        f"({output.brief(answered, _CHARACTERS)})" if answered else "",
         output.seconds(span.duration_s),
         f"first chunk {output.seconds(span.ttft_s)}" if span.ttft_s is not None else "",
         tokens(span.input_tokens, span.output_tokens) + (" tokens" if span.input_tokens is not None else ""),
@@ -356,9 +392,16 @@ def _details(span: SpanRecord, messages: bool) -> Iterator[tuple[str, tuple[outp
         )
     if messages:
         for message in [*(span.input_messages or ()), *(span.output_messages or ())]:
-            yield output.shorten(f"{message.get('role', '?')}: {_message_text(message)}", _MESSAGE_CHARACTERS), ()
+            yield f"{message.get('role', '?')}: {_message_text(message)}", ()
 
 
 def _message_text(message: dict[str, Any]) -> str:
-    parts: list[dict[str, Any]] = message.get("parts") or []
-    return " ".join(str(part.get("content") or part.get("arguments") or f"[{part.get('type')}]") for part in parts)
+    parts: Any = message.get("parts")
+    return " ".join(map(_part_text, cast("list[Any]", parts))) if isinstance(parts, list) else ""
+
+
+def _part_text(part: Any) -> str:
+    if not isinstance(part, dict):
+        return "[?]"
+    known = cast("dict[str, Any]", part)
+    return str(known.get("content") or known.get("arguments") or f"[{known.get('type')}]")
