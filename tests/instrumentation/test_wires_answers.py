@@ -183,3 +183,21 @@ def test_a_piece_after_the_end_of_its_field_does_not_complete_a_secret(name: str
 def test_a_clean_piece_after_the_end_of_its_field_arrives(guarded: Clients) -> None:
     events = [chunk(delta={"content": "one"}, finish_reason="stop"), chunk(delta={"content": " two"})]
     assert " two" in seen(guarded, "chat", events)
+
+
+def test_what_is_fetched_later_is_guarded_as_well(guarded: Clients) -> None:
+    client = guarded.openai
+    items = {"object": "list", "data": [says(LEAK)], "has_more": False}
+    fetched = {
+        lambda: client.responses.retrieve("resp_1"): response(says(LEAK)),
+        lambda: client.responses.cancel("resp_1"): response(says(LEAK)),
+        lambda: client.responses.input_items.list("resp_1"): items,
+        lambda: client.conversations.items.list("conv_1"): items,
+        lambda: client.chat.completions.retrieve("chatcmpl_1"): chat(content=LEAK)[1],
+    }
+    for fetch, body in fetched.items():
+        guarded.provider.reset()
+        guarded.provider.reply(body=body)
+        text = fetch().model_dump_json(warnings=False)
+        assert KEY not in text
+        assert MARK in text

@@ -106,6 +106,18 @@ class Responses:
         return ResponseReader()
 
 
+class Listed(Responses):
+    """`Wire` of lists of items (of a conversation, of a response's input) and of what only counts them."""
+
+    def response(self, body: Json) -> ResponseView:
+        return ResponseView(id=body.get("id"))
+
+    def response_slots(self, body: Json) -> list[Slot]:
+        slots: list[Slot] = []
+        _items_slots(body, "data", "assistant", slots)
+        return slots
+
+
 class ResponseReader:
     """Reads the events of one streamed response.
 
