@@ -22,6 +22,9 @@ class Known(NamedTuple):
     decisions: tuple[Decision, ...]
     text: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Known({self.outcome!r})"  # never the text
+
 
 class VerdictMemory:
     """The verdicts used last, bounded in number and in characters of redacted text. In memory only; thread-safe.
