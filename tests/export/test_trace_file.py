@@ -323,6 +323,26 @@ def test_a_linked_file_is_refused(tmp_path: Path) -> None:
     assert victim.read_text() == "precious"
 
 
+def test_a_file_with_a_second_name_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    victim.chmod(0o644)
+    (tmp_path / f"{TODAY}.jsonl").hardlink_to(victim)
+    fails(exporter(tmp_path))
+    assert f"{TODAY}.jsonl has a second name" in one_warning(caplog)
+    assert (victim.read_text(), mode(victim)) == ("precious", 0o644)
+
+
+@pytest.mark.parametrize("readable", [0o644, 0o640, 0o606])
+def test_a_file_that_others_can_read_is_closed_to_them(tmp_path: Path, readable: int) -> None:
+    file = tmp_path / f"{TODAY}.jsonl"
+    file.touch()
+    file.chmod(readable)
+    write(exporter(tmp_path), "a")
+    assert mode(file) == 0o600
+    assert span_names(file) == ["a"]
+
+
 def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / f"{TODAY}.jsonl")
     fails(exporter(tmp_path))

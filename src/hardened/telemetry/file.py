@@ -46,9 +46,10 @@ _LOCK_POLL = 0.005  # seconds
 class FileSpanExporter(SpanExporter):
     """Appends spans to the trace files in `path`.
 
-    The directory is created for its owner only (0700, files 0600), with a `.gitignore` of its own. Symbolic links are
-    not followed: neither the directory nor its files may be one. When the files cannot be written, one warning says
-    where and what to do, `export` returns FAILURE, and every later batch is tried again.
+    The directory is created for its owner only (0700, files 0600), with a `.gitignore` of its own. Links are not
+    followed: neither the directory nor its files may be symbolic links, and no file may have a second name. When the
+    files cannot be written, one warning says where and what to do, `export` returns FAILURE, and every later batch is
+    tried again.
 
     Args:
         path: the directory, relative to the working directory of now (a later `chdir` does not move it).
@@ -174,6 +175,10 @@ def _locked_file(directory: int, day: str, room: int, max_bytes: int) -> Generat
                 raise PermissionError(errno.EPERM, f"{_file_name(day, index)} is not a plain file of this user")
             if found.st_nlink == 0:
                 continue  # deleted between opening and locking; the name is free again
+            if found.st_nlink > 1:
+                raise PermissionError(errno.EPERM, f"{_file_name(day, index)} has a second name (a hard link)")
+            if found.st_mode & 0o077:
+                os.fchmod(descriptor, 0o600)  # made by something else, before us
             if found.st_size and found.st_size + room > max_bytes:
                 index += 1
                 continue
