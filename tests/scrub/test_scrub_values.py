@@ -173,6 +173,14 @@ def test_credentials_are_removed_everywhere(scrubber: Scrubber, key: str) -> Non
     assert scrubber.mapping({key: CANARIES["openai"]}) == {key: "[OPENAI_API_KEY]"}
 
 
+def test_personal_data_is_looked_for_in_the_route() -> None:
+    """It is made from the path of a URL, which holds what the application put there."""
+    scan = word_detector("4155550100", detector="pii")
+    assert Scrubber(scan).mapping({"hardened.route": "batches/4155550100"}) == {
+        "hardened.route": "batches/[4155550100]"
+    }
+
+
 def test_personal_data_is_not_looked_for_under_public_keys() -> None:
     scan = word_detector("4155550100", detector="pii")
     assert Scrubber(scan).mapping({"gen_ai.response.id": "4155550100"}) == {"gen_ai.response.id": "4155550100"}

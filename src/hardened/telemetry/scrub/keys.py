@@ -65,7 +65,7 @@ PUBLIC_KEYS: Final = frozenset(
         *("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system", "gen_ai.output.type", "gen_ai.token.type"),
         *("gen_ai.request.model", "gen_ai.request.previous_response.id", "gen_ai.request.encoding_formats"),
         *("gen_ai.response.id", "gen_ai.response.model", "gen_ai.response.finish_reasons", "gen_ai.tool.call.id"),
-        *("gen_ai.prompt.name", "gen_ai.prompt.version", "openai.response.system_fingerprint", "hardened.route"),
+        *("gen_ai.prompt.name", "gen_ai.prompt.version", "openai.response.system_fingerprint"),
         *("hardened.feature", "hardened.prompt.hash", "langfuse.version", "langfuse.release", "langfuse.environment"),
     }
 )
