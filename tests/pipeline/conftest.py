@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,6 @@ from hardened.policy.active import reset, set_active
 from hardened.policy.load import load
 from hardened.telemetry import providers
 from hardened.testing import FakeProvider
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quick_collections() -> None:
-    """`Traces` collects garbage before it reads; what was imported until now need not be looked through every time."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture

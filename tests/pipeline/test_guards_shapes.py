@@ -53,8 +53,10 @@ def test_no_secret_of_a_request_reaches_the_provider(
     assert KEY.encode() not in traces.bytes
 
 
-@pytest.mark.parametrize("chunk_size", [4, 1])
-@pytest.mark.parametrize("name", ANSWERING)
+CUT = [(name, size) for name in ANSWERING for size in ((4, 1) if "stream" in name else (4,))]
+
+
+@pytest.mark.parametrize(("name", "chunk_size"), CUT)
 def test_no_secret_of_an_answer_reaches_the_application(
     name: str, chunk_size: int, shared: Clients, leaky: LeakyProvider, configure: Configure
 ) -> None:

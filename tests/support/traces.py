@@ -21,6 +21,7 @@ class Traces:
 
     def all(self) -> list[SpanRecord]:
         gc.collect()
+        gc.freeze()  # the next collection need not look through everything again
         assert hardened.flush(10)
         return list(read_spans(self.path)) if self.path.exists() else []
 
