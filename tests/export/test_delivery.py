@@ -84,7 +84,11 @@ def test_a_failing_exporter_is_counted_and_named_once(
         assert delivery.force_flush(int(LONG * 1000))
     assert delivery.counts == Counts(accepted=2, delivered=0, failed=2)
     ours = [record.getMessage() for record in caplog.records if record.name == "hardened.telemetry"]
-    expected = [f"hardened: traces could not be sent to test: {type(result).__name__}"] if isinstance(result, Exception) else []
+    expected = (
+        [f"hardened: traces could not be sent to test: {type(result).__name__}"]
+        if isinstance(result, Exception)
+        else []
+    )
     assert ours == expected
     assert "what a span said" not in caplog.text
 
