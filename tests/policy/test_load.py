@@ -161,6 +161,14 @@ class TestEnvironment:
         assert hint in record.getMessage()
         assert "private" not in caplog.text
 
+    @pytest.mark.parametrize("odd", ["\x1b[31m", "A\nHARDENED_", "\u202e", "\x9b", "X" * 10_000])
+    def test_the_name_of_an_unknown_one_is_shown_as_names_only(
+        self, caplog: pytest.LogCaptureFixture, odd: str
+    ) -> None:
+        assert load(env={f"HARDENED_{odd}": "on"}) == Policy()
+        [record] = caplog.records
+        assert record.getMessage() == "hardened: HARDENED_…: no such setting"
+
     def test_a_fixed_word_holds_in_any_case(self) -> None:
         env = {"HARDENED_MODE": "OFF", "HARDENED_DETECTORS_PII_INPUT": "Block", "HARDENED_SERVICE_NAME": "Off"}
         policy = load(env=env)

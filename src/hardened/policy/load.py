@@ -198,7 +198,7 @@ def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any,
     variables = sorted(name for name in env if name.startswith(PREFIX) and name != POLICY_VARIABLE and env[name])
     if not variables:
         return []
-    from hardened.policy.problems import suggest
+    from hardened.policy.problems import shown, suggest
     from hardened.policy.settings import Names
 
     names = Names()
@@ -209,7 +209,7 @@ def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any,
         path = names.find(word, detectors)
         if path is None or not _is_known(path, detectors):
             hint = suggest(word, ["policy", *names.all(detectors)], write=lambda known: PREFIX + known.upper())
-            _log.warning("hardened: %s: no such setting%s", variable, hint)
+            _log.warning("hardened: %s%s: no such setting%s", PREFIX, shown(word).upper(), hint)
         else:
             settings.append((path, names.value(path, env[variable].strip()), variable))
     return settings

@@ -80,7 +80,7 @@ def _problem(one: Any, section: type[Section]) -> str:
         return f"{where}: expected {_words(context['expected'])}"
     if kind in _LIMITS:
         limit = next(value for key, value in context.items() if key in ("gt", "ge", "le"))
-        return f"{where}: must be {_LIMITS[kind]} {limit:g}"
+        return f"{where}: must be {_LIMITS[kind]} {limit:.15g}"
     if kind == "string_pattern_mismatch" and location[-1] == "host":
         return f"{where}: expected an address that begins with https:// or http://"
     for prefix, text in _EXPECTED.items():

@@ -6,7 +6,7 @@ first use, so that an application without any configuration does not pay for the
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -32,7 +32,10 @@ def _switch(value: object) -> object:
 
 Switch = Annotated[Literal["auto", True, False], BeforeValidator(_switch)]
 Score = Annotated[float, Field(ge=0, le=1)]
-PositiveInt = Annotated[int, Field(gt=0)]
+MAX_TIMEOUT_MS: Final = 3_600_000  # an hour
+MAX_CONTENT_BYTES: Final = 64 * 1024 * 1024
+MAX_FILE_BYTES: Final = 1024**4
+MAX_RETENTION_DAYS: Final = 36_500  # a century
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -54,8 +57,10 @@ class DetectorPolicy(Section):
     on_error: Literal["open", "closed"] | None = Field(
         None, description="When the detector fails: `open` lets the text pass, `closed` takes all of it for a finding."
     )
-    timeout_ms: PositiveInt | None = Field(
+    timeout_ms: int | None = Field(
         None,
+        gt=0,
+        le=MAX_TIMEOUT_MS,
         description="Longest run in milliseconds; then it counts as failed. Without it the detector runs in place.",
     )
     min_score: Score | None = Field(None, description="Findings below this score are ignored.")
@@ -69,9 +74,11 @@ class TraceFile(Section):
     """The local trace file: OTLP/JSON lines."""
 
     enabled: bool = Field(True, description="Whether traces are written to local files.")
-    path: str = Field(".hardened/traces", min_length=1, description="Directory of the files.")
-    max_bytes: PositiveInt = Field(64 * 1024 * 1024, description="Size in bytes at which a new file is begun.")
-    retention_days: PositiveInt = Field(14, description="Older files are deleted.")
+    path: str = Field(".hardened/traces", min_length=1, pattern=r"^[^\x00]*$", description="Directory of the files.")
+    max_bytes: int = Field(
+        64 * 1024 * 1024, gt=0, le=MAX_FILE_BYTES, description="Size in bytes at which a new file is begun."
+    )
+    retention_days: int = Field(14, gt=0, le=MAX_RETENTION_DAYS, description="Older files are deleted.")
 
 
 class Otlp(Section):
@@ -108,7 +115,7 @@ class Telemetry(Section):
     content: bool | None = Field(
         None, description="Whether messages are recorded at all, scrubbed. Preset `strict`: no."
     )
-    max_content_bytes: PositiveInt = Field(65536, description="Most bytes of messages on one span.")
+    max_content_bytes: int = Field(65536, gt=0, le=MAX_CONTENT_BYTES, description="Most bytes of messages on one span.")
     native_spans: Literal["replace", "keep"] = Field(
         "replace", description="What becomes of the spans that a provider SDK emits by itself for the same call."
     )
