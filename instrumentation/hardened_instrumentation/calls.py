@@ -24,7 +24,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 Role = Literal["user", "assistant", "tool", "document", "system"]
-SlotKind = Literal["text", "arguments", "tool_input", "reasoning", "opaque"]
+SlotKind = Literal["text", "arguments", "reasoning", "opaque"]
 Ending = Literal["read", "closed", "dropped", "cancelled", "failed"]
 
 
@@ -32,9 +32,8 @@ Ending = Literal["read", "closed", "dropped", "cancelled", "failed"]
 class Slot:
     """One place in a wire body that holds text: `holder[key]`. Writing it changes the body.
 
-    `kind` is `text`, `arguments` (JSON text of a tool call), `tool_input` (one text inside parsed arguments),
-    `reasoning` (signed by the provider: never rewritten), or `opaque` (image, audio, file: `key` names the modality and
-    there is nothing to read).
+    `kind` is `text`, `arguments` (JSON text of a tool call), `reasoning` (signed by the provider: never rewritten), or
+    `opaque` (image, audio, file: `key` names the modality and there is nothing to read).
     """
 
     holder: Any

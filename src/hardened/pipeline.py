@@ -29,7 +29,7 @@ STAGE_OF_ROLE: dict[Role, Stage] = {
 }
 """Where a text of a request is checked follows from who said it."""
 
-OUTPUT_STAGE: dict[str, Stage] = {"text": "output", "arguments": "tool_call", "tool_input": "tool_call"}
+OUTPUT_STAGE: dict[str, Stage] = {"text": "output", "arguments": "tool_call"}
 """Where a text of a response is checked follows from what it is. Reasoning is signed by its provider: it is left as it
 is for the application and scrubbed on export."""
 

@@ -20,7 +20,7 @@ from hardened_instrumentation.calls import Call, Delta, Ending, EventReader, Eve
 
 Place = tuple[Any, ...]
 
-STAGES: dict[SlotKind, Stage] = {"text": "output", "arguments": "tool_call", "tool_input": "tool_call"}
+STAGES: dict[SlotKind, Stage] = {"text": "output", "arguments": "tool_call"}
 
 KEPT = 256 * 1024
 """Bytes of a stream that is only observed: so many wait at most before they are read in the background."""
