@@ -244,8 +244,8 @@ def test_langfuses_own_variables() -> None:
 
 
 def test_the_policy_wins_over_variables() -> None:
-    env = {**KEYS, "LANGFUSE_BASE_URL": "https://a.example", "OTHER_SECRET": "other"}
-    chosen = policy(host="https://b.example", secret_key="env:OTHER_SECRET", environment="e", release="r")
+    env = {**KEYS, "LANGFUSE_BASE_URL": "https://a.example", "LANGFUSE_OTHER_SECRET": "other"}
+    chosen = policy(host="https://b.example", secret_key="env:LANGFUSE_OTHER_SECRET", environment="e", release="r")
     assert langfuse_settings(chosen, env) == LangfuseSettings("https://b.example", PUBLIC, "other", "e", "r")
 
 

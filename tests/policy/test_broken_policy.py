@@ -37,6 +37,14 @@ BROKEN = [
     ),
     ("telemetry:\n  file:\n    pth: x", ", line 3: unknown key 'pth' in telemetry.file; did you mean 'path'?"),
     ("qqqqqq: 1", ", line 1: unknown key 'qqqqqq'"),
+    (
+        "telemetry:\n  langfuse: {secret_key: 'env:AWS_SECRET_ACCESS_KEY'}",
+        ", line 2: telemetry.langfuse.secret_key: `env:` may name only variables that begin with LANGFUSE_",
+    ),
+    (
+        "telemetry:\n  langfuse: {public_key: 'env:OPENAI_API_KEY'}",
+        ", line 2: telemetry.langfuse.public_key: `env:` may name only variables that begin with LANGFUSE_",
+    ),
     ("mode: shadwo", ", line 1: mode: expected enforce, shadow or off"),
     ("\npreset: Strict", ", line 2: preset: expected observe, balanced or strict"),
     ("stream: segment", ", line 1: stream: expected incremental, buffer or observe"),

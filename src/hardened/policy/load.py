@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from hardened.errors import PolicyError
-from hardened.policy.schema import Policy, PresetName, Section
+from hardened.policy.schema import REFERABLE, REFERENCE, Policy, PresetName, Section
 
 if TYPE_CHECKING:
     from hardened.policy.settings import KeyPath
@@ -133,7 +133,7 @@ def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> D
     if source is None:
         directory = cwd or Path()
         file = next((directory / name for name in FILE_NAMES if _lies_there(directory / name)), None)
-        return _from_file(file) if file else Draft("zero configuration", {})
+        return _without_host(_from_file(file), env) if file else Draft("zero configuration", {})
     if isinstance(source, Policy):
         return Draft("Policy object", _plain(source))
     if isinstance(source, Mapping):
@@ -142,6 +142,32 @@ def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> D
         kind = type(source).__name__
         raise PolicyError(f"policy: expected a file, the name of a preset, a mapping or a Policy, not {kind}")
     return _from_name(os.fspath(source), "policy")
+
+
+def _without_host(found: Draft, env: Mapping[str, str]) -> Draft:
+    """A found policy without the address of Langfuse, unless it has the keys itself.
+
+    It may be a stranger's, in a directory that somebody only looks at, and would have the user's keys sent anywhere.
+    """
+    path = ("telemetry", "langfuse")
+    section = _at(found.data, path)
+    if not isinstance(section, Mapping):
+        return found
+    said = typing.cast(Mapping[str, Any], section)
+    keys = [said.get(name) for name in ("public_key", "secret_key")]
+    if not str(said.get("host")).startswith("http"):
+        return found  # none, or wrong, and to be reported as it was said
+    if all(isinstance(key, str) and key and not key.startswith(REFERENCE) for key in keys):
+        return found
+    if any(name.startswith(REFERABLE) and name.endswith("_KEY") for name in env):
+        from hardened.telemetry.notice import warn_once
+
+        warn_once(
+            f"{found.source}: telemetry.langfuse.host is ignored, because the keys are not in this file and nobody "
+            f"chose it. Set LANGFUSE_BASE_URL, or name the file in {POLICY_VARIABLE} or configure()."
+        )
+    found.set((*path, "host"), None, found.origins.get((*path, "host"), found.source))
+    return found
 
 
 def _lies_there(file: Path) -> bool:

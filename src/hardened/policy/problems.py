@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from hardened.errors import PolicyError
-from hardened.policy.schema import Section
+from hardened.policy.schema import REFERABLE, Section
 from hardened.policy.settings import KeyPath, section_of
 
 MOST_SHOWN: Final = 10  # problems in one message
@@ -30,6 +30,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "dict": "expected a mapping (`key: value` lines)",
     "model": "expected a mapping (`key: value` lines)",
     "missing": "is missing",
+    "env_reference": f"`env:` may name only variables that begin with {' or '.join(REFERABLE)}",
 }
 _LIMITS: Final = {"greater_than": "above", "greater_than_equal": "at least", "less_than_equal": "at most"}
 

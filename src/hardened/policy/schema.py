@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 PresetName = Literal["observe", "balanced", "strict"]
 StageAction = Literal["allow", "warn", "redact", "block"]
@@ -37,6 +37,23 @@ MAX_CONTENT_BYTES: Final = 64 * 1024 * 1024
 MAX_FILE_BYTES: Final = 1024**4
 MAX_RETENTION_DAYS: Final = 36_500  # a century
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _reference(value: str | SecretStr | None) -> str | SecretStr | None:
+    """A policy file may have come with somebody's sources: it must not name a variable that holds another secret."""
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if plain and plain.startswith(REFERENCE) and not plain.removeprefix(REFERENCE).startswith(REFERABLE):
+        from pydantic_core import PydanticCustomError
+
+        raise PydanticCustomError("env_reference", "a reference to a variable that is not ours")
+    return value
+
+
+REFERENCE: Final = "env:"
+REFERABLE: Final = ("LANGFUSE_", "HARDENED_")
+"""How the names of the variables begin that `env:NAME` may refer to."""
+Credential = Annotated[str, AfterValidator(_reference)]
+SecretCredential = Annotated[SecretStr, AfterValidator(_reference)]
 
 
 class Section(BaseModel):
@@ -96,14 +113,17 @@ class Langfuse(Section):
 
     enabled: Switch = Field("auto", description="`auto`: when both keys are known, from here or from `LANGFUSE_*`.")
     content: bool = Field(True, description="Whether (scrubbed) messages are sent.")
-    public_key: str | None = Field(None, description="The public key, or `env:NAME`. Default: `LANGFUSE_PUBLIC_KEY`.")
-    secret_key: SecretStr | None = Field(
-        None, description="The secret key, better as `env:NAME`. Default: `LANGFUSE_SECRET_KEY`."
+    public_key: Credential | None = Field(
+        None, description="The public key, or `env:LANGFUSE_…`. Default: `LANGFUSE_PUBLIC_KEY`."
+    )
+    secret_key: SecretCredential | None = Field(
+        None, description="The secret key, better as `env:LANGFUSE_…`. Default: `LANGFUSE_SECRET_KEY`."
     )
     host: str | None = Field(
         None,
         pattern="^https?://",
-        description="Address of the server. Default: `LANGFUSE_BASE_URL` or `LANGFUSE_HOST`.",
+        description="Address of the server; of a policy that was found only together with both keys. "
+        "Default: `LANGFUSE_BASE_URL` or `LANGFUSE_HOST`.",
     )
     environment: str | None = Field(None, description="Default: `LANGFUSE_TRACING_ENVIRONMENT`.")
     release: str | None = Field(None, description="Version of your application. Default: `LANGFUSE_RELEASE`.")
@@ -169,6 +189,6 @@ class Policy(Section):
 def reveal(value: str | SecretStr | None, env: Mapping[str, str] = os.environ) -> str | None:
     """The credential that a setting holds or, for `env:NAME`, refers to; None if there is none or NAME is not set."""
     plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if plain and plain.startswith("env:"):
-        plain = env.get(plain.removeprefix("env:"))
+    if plain and plain.startswith(REFERENCE):
+        plain = env.get(plain.removeprefix(REFERENCE))
     return plain or None
