@@ -393,3 +393,17 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
     before = list(Path("/dev/fd").iterdir())
     write(target, *"bcdefgh")
     assert len(list(Path("/dev/fd").iterdir())) == len(before)
+
+
+def test_a_working_directory_that_is_gone_is_only_the_files_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    exporter = FileSpanExporter("traces")
+    with caplog.at_level(logging.WARNING):
+        assert exporter.export([make_span()]) is SpanExportResult.FAILURE
+        assert exporter.export([make_span()]) is SpanExportResult.FAILURE
+    assert len(caplog.records) == 1

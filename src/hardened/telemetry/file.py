@@ -21,7 +21,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,7 +66,9 @@ class FileSpanExporter(SpanExporter):
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = Path(path).expanduser()
+        with suppress(FileNotFoundError):  # the working directory is gone: then every write fails, and says so once
+            self.path = self.path.absolute()
         self._max_bytes = max_bytes
         self._retention = timedelta(days=retention_days)
         self._clock = clock
