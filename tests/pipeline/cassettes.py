@@ -117,9 +117,8 @@ def _planted(value: Any, plant: str) -> Any:
 def _plant(cassette: Any, plant: str) -> None:
     """Into every answer: where a text begins in a body, or in an event of a stream."""
     for _, response in cassette.data:
-        body = response["body"]["string"]
-        text = body if isinstance(body, str) else body.decode("utf-8", "replace")
-        text = re.sub(r'("(?:content|text|delta)" ?: ?")', lambda match: f"{match.group(1)} {plant} ", text)
-        response["body"]["string"] = text if isinstance(body, str) else text.encode()
-        for name in [name for name in response["headers"] if name.lower() == "content-length"]:
+        text = _text(response["body"]["string"])
+        planted = re.sub(r'("(?:content|text|delta)" ?: ?")', lambda match: f"{match.group(1)} {plant} ", text)
+        response["body"]["string"] = planted.encode()
+        for name in [name for name in response["headers"] if name.lower() in ("content-length", "content-encoding")]:
             del response["headers"][name]
