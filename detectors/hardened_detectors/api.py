@@ -7,7 +7,7 @@ never puts matched text into anything it returns or raises.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 
@@ -16,6 +16,8 @@ class Finding:
     """One thing that a detector saw in a text; never the matched text itself.
 
     `start` and `end` are offsets in characters of the original text, `end` exclusive. `score` is between 0 and 1.
+    `reason` says why in the detector's own words, for example a rule's name or `example 3`; findings that differ only
+    in it are equal.
     """
 
     detector: str
@@ -23,6 +25,7 @@ class Finding:
     start: int
     end: int
     score: float = 1.0
+    reason: str = field(default="", compare=False)
 
 
 @runtime_checkable
