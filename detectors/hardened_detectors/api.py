@@ -65,3 +65,15 @@ class IncrementalDetector(Detector, Protocol):
         A finding that starts there is not decided by `text` alone: some continuation would start, extend or cancel it.
         """
         ...
+
+
+@runtime_checkable
+class ScoringDetector(Detector, Protocol):
+    """A detector that can also say how sure it is of any text, not only of what it finds."""
+
+    def score(self, text: str) -> float:
+        """How likely the whole of `text` is what the detector looks for, from 0 to 1.
+
+        No threshold is applied. A text with a finding has at least that finding's score.
+        """
+        ...
