@@ -24,7 +24,11 @@ WORD_END = r"(?![A-Za-z0-9_])"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Words of which one must stand at most `window` characters before the match (case is ignored).
+    """Words of which one must stand near the match (case is ignored).
+
+    Before the match, at most `window` characters away; or behind it in the same line, with no digit in between, within
+    the `after` characters that follow. A word behind the match does not count if it is the label of what comes next:
+    if a colon, an equals sign or soon a digit follows it.
 
     A space in a word stands for space, underscore, hyphen or nothing. A word begins where a word begins, also inside
     `camelCase`, and ends where one ends if it has at most four letters; words of six and more may be parts of
@@ -33,10 +37,26 @@ class Context:
 
     words: tuple[str, ...]
     window: int = 64
+    after: int = 0
 
     def precedes(self, text: str, start: int) -> bool:
         """Whether one of the words stands before `start`."""
         return _words_pattern(self.words).search(text, max(0, start - self.window), start) is not None
+
+    def follows(self, text: str, end: int) -> bool:
+        """Whether one of the words stands behind `end`; only the `after` characters from there on decide it."""
+        if not self.after:
+            return False
+        stop = _BARRIER.search(text, end, end + self.after)
+        last = stop.start() if stop else end + self.after
+        return any(
+            _LABEL.match(text, word.end(), end + self.after) is None
+            for word in _words_pattern(self.words).finditer(text, end, last)
+        )
+
+    def is_awaited(self, text: str, end: int) -> bool:
+        """Whether what may still be written behind `text` could decide if one of the words follows `end`."""
+        return len(text) < end + self.after and _BARRIER.search(text, end) is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +115,28 @@ class Entry:
 
     def accepts(self, text: str, start: int, end: int) -> bool:
         """Whether check and context agree with a match of the pattern."""
+        if not self._is_possible(text, start, end):
+            return False
+        context = self.context
+        return context is None or context.precedes(text, start) or context.follows(text, end)
+
+    def waits(self, text: str, start: int, end: int) -> bool:
+        """Whether only words that may still follow a growing `text` decide about a match of the pattern."""
+        context = self.context
+        if context is None or not context.is_awaited(text, end):
+            return False
+        return not context.precedes(text, start) and self._is_possible(text, start, end)
+
+    def _is_possible(self, text: str, start: int, end: int) -> bool:
         if self.check is not None and not self.check(text[start:end]):
             return False
-        if self.unless is not None and self.unless.precedes(text, start):
-            return False
-        return self.context is None or self.context.precedes(text, start)
+        return self.unless is None or not self.unless.precedes(text, start)
+
+
+# Between a match and the word behind it that names it.
+_BARRIER = re.compile(r"[\d\n]", re.ASCII)
+# Behind a word that names what comes next.
+_LABEL = re.compile(r"[\"'`\])}]{0,2} ?[:=]|[^\d\n]{0,16}\d", re.ASCII)
 
 
 @cache

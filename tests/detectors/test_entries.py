@@ -13,7 +13,7 @@ import hardened_detectors
 from hardened_detectors import pii, secrets
 from hardened_detectors.entry import AHEAD, Entry
 from hardened_detectors.examples import expand, expected
-from hardened_detectors.matching import SIGNAL_BEFORE
+from hardened_detectors.matching import SIGNAL_AFTER, SIGNAL_BEFORE
 
 DETECTORS = {"pii": pii.create(), "secrets": secrets.create()}
 ENTRIES = [(name, entry) for name, detector in DETECTORS.items() for entry in detector.entries]
@@ -45,6 +45,8 @@ def test_declared_lengths_bound_the_pattern(name: str, entry: Entry) -> None:
     assert _parser.parse(entry.body).getwidth()[1] <= entry.longest
     assert _parser.parse(entry.lead).getwidth()[1] <= entry.lead_longest
     assert entry.look_behind <= SIGNAL_BEFORE
+    if entry.context and entry.context.after:
+        assert entry.longest + entry.context.after <= SIGNAL_AFTER
     for look_ahead in re.findall(r"\(\?[!=](.*)\)", entry.after):
         assert _parser.parse(look_ahead).getwidth()[1] <= AHEAD
         assert not re.match(look_ahead, " x")

@@ -118,6 +118,16 @@ def test_a_long_open_value_is_held_from_its_start() -> None:
     assert DETECTORS["pii"].open_from("my card is 4111 1111 ", 0) == len("my card is ")
 
 
+def test_a_number_waits_for_the_words_that_may_follow_it() -> None:
+    pii = DETECTORS["pii"]
+    text = "so 75070704947 is, as they told us, my PESEL, and on goes the text for quite a while"
+    check_every_cut(pii, text)
+    assert pii.open_from(text[:25], 0) == 3
+    assert pii.open_from(text[:25] + "\n", 0) == 26
+    assert pii.open_from("so 75070704948 is, as they ", 0) == 27  # a wrong check digit is not worth waiting for
+    assert pii.open_from("PESEL 75070704947 is, as they ", 0) == 30  # nor is what is decided
+
+
 PIECES = st.one_of(
     st.sampled_from(VALUES),
     st.sampled_from(VALUES).flatmap(lambda value: st.integers(0, len(value)).map(lambda n: value[:n])),
@@ -127,6 +137,7 @@ PIECES = st.one_of(
             "token: ",
             "bearer ",
             "ssn ",
+            " is my PESEL ",
             "born on ",
             "call ",
             "://",

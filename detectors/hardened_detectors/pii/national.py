@@ -9,6 +9,9 @@ from hardened_detectors.entry import Context, Entry
 
 from .numbers import AFTER, BEFORE, grouped
 
+_AFTER = 48
+"""Characters behind a number with a check digit in which a word may still say what it is."""
+
 
 def _number(
     category: str,
@@ -33,7 +36,7 @@ def _number(
         spaced=" " in body,
         spans=r"\d",
         check=check,  # pyright: ignore[reportArgumentType]
-        context=Context(words=words) if words else None,
+        context=Context(words=words, after=_AFTER) if words else None,
         score=score,
         examples=examples,
         counterexamples=counterexamples,
@@ -68,7 +71,8 @@ _NUMBERS = (
     _number("au_abn", r"\d{11}|\d{2} \d{3} \d{3} \d{3}", 11, checks.au_abn, ("abn", "business number", "businessnumber"),
             examples=("ABN «73 947 541 005»", "abn=«30988817779»"), counterexamples=("73 947 541 005", "ABN 73 947 541 006")),
     _number("pl_pesel", r"\d{11}", 11, checks.pl_pesel, ("pesel",),
-            examples=("PESEL «75070704947»",), counterexamples=("75070704947",)),
+            examples=("PESEL «75070704947»", "«75070704947» is my PESEL"),
+            counterexamples=("75070704947", "75070704947, PESEL: 1", "75070704947\nPESEL", "75070704947 and 1 PESEL", "75070704947, PESEL no. 12")),
     _number("tr_tckn", r"\d{11}", 11, checks.tr_tckn, ("tckn", "kimlik", "t.c.", "turkish"),
             examples=("TCKN: «10000000146»",), counterexamples=("10000000146",)),
     _number("br_cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}", 11, checks.br_cpf, score=0.95,
