@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from .gate import Hits, Signal
+from .seen import Seen
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -39,6 +42,24 @@ class Detector(Protocol):
 
     def detect(self, text: str) -> Sequence[Finding]:
         """All findings in `text`, in any order; they may overlap."""
+        ...
+
+
+@runtime_checkable
+class GatedDetector(Detector, Protocol):
+    """A detector that shares one pass over the text, and what is derived from the text, with all others of a `Scanner`.
+
+    It says once which signals it waits for. The scanner looks for those of all detectors at once and then asks each
+    what it makes of its own. `detect(text)` must find the same; `gate.shared(signals).find(text)` gives it the hits.
+    """
+
+    @property
+    def signals(self) -> Sequence[Signal]:
+        """What occurs in each text in which there is something to find; never changes."""
+        ...
+
+    def examine(self, seen: Seen, hits: Hits) -> Sequence[Finding]:
+        """As `detect(seen.text)`. `hits` has what occurs, by index in `signals`; called also where that is nothing."""
         ...
 
 

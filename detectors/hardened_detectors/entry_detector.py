@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from . import gate
 from .api import Finding
 from .entry import Entry
+from .gate import Hits, Signal
 from .growing import Growth
 from .matching import Matcher
+from .seen import Seen
 
 
 class EntryDetector:
-    """Finds what its entries describe; an `IncrementalDetector`.
+    """Finds what its entries describe; a `GatedDetector` and an `IncrementalDetector`.
 
     Linear in the length of the text, holds no state, never raises for any text.
     """
@@ -19,13 +22,23 @@ class EntryDetector:
     def __init__(self, name: str, entries: Sequence[Entry], *, use_re2: bool = True) -> None:
         self.name = name
         self.entries = tuple(entries)
-        self._matcher = Matcher(name, self.entries, use_re2=use_re2)
+        self._matcher = Matcher(name, self.entries)
+        self._gate = gate.shared(self.signals, use_re2=use_re2)
         self._growth = Growth(self.entries)
         self.look_behind = self._growth.look_behind
 
     def detect(self, text: str) -> Sequence[Finding]:
         """All findings, ordered by position; they may overlap."""
-        return self._matcher.detect(text)
+        return self.examine(Seen(text), self._gate.find(text))
+
+    @property
+    def signals(self) -> Sequence[Signal]:
+        """What occurs in each text with a match."""
+        return self._matcher.signals
+
+    def examine(self, seen: Seen, hits: Hits) -> Sequence[Finding]:
+        """As `detect`, for a text that the gate has seen already."""
+        return self._matcher.find(seen, hits) if hits else []
 
     def open_from(self, text: str, start: int) -> int:
         """See `IncrementalDetector.open_from`."""

@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
-from weakref import WeakSet
+from typing import Any, Final, cast
+from weakref import WeakSet, WeakValueDictionary
 
 from . import native
 
 Match = Callable[[str], Sequence[int]]
+
+Span = tuple[int, int]
+"""From a position to another one, which it excludes."""
+
+Hits = Mapping[int, Sequence[Span]]
+"""For each signal that occurs in a text (by index) the stretches in which it begins to, in ascending order."""
+
+STRETCH: Final = 1024
+"""Long texts are looked at in stretches of so many characters: a hit in one costs no exact work in the others."""
+
+WIDEST_SIGNAL: Final = 64
+"""Characters that an occurrence may have for the gate to be sure to see it."""
 
 # A DFA that needs more is reset by RE2 and built anew, which costs time but misses nothing.
 _DFA_BYTES = 16 << 20
@@ -29,7 +41,8 @@ class Signal:
 
     `pattern` must mean the same to RE2 and to `re` with `re.ASCII`: no look-around, no back-reference, and little
     bounded repetition (each repetition multiplies the states of the automaton). With `ignore_case` the literals are in
-    lower case.
+    lower case. An occurrence that matters has at most `WIDEST_SIGNAL` characters, and is the same with all of the text
+    but the character before it and `WIDEST_SIGNAL` characters from its start cut off.
     """
 
     literals: tuple[str, ...] = ()
@@ -45,10 +58,10 @@ class Signal:
 class Gate:
     """Tells which of its signals occur in a text, by index.
 
-    Built when it is first used, with google-re2 if that can be imported (one automaton for all signals, about 3 µs per
-    kB), else, and when the process ends (see `native`), with the standard library. Both give the same indices, but for
-    characters outside ASCII that equal an ASCII letter when case is ignored (`ſ`, `K`): there either may report a
-    signal more.
+    Built when it is first used (some 30 ms), with google-re2 if that can be imported (one automaton for all signals,
+    about 3 µs per kB), else, and when the process ends (see `native`), with the standard library. Both give the same
+    indices, but for characters outside ASCII that equal an ASCII letter when case is ignored (`ſ`, `K`): there either
+    may report a signal more.
     """
 
     def __init__(self, signals: Sequence[Signal], *, use_re2: bool = True) -> None:
@@ -57,6 +70,18 @@ class Gate:
         self._automaton: Match | None = None
         self._searches: Match | None = None
         _gates.add(self)
+
+    def find(self, text: str) -> Hits:
+        """Which signals occur in `text`, and where. Short texts (up to two stretches) are one stretch."""
+        length = len(text)
+        if length <= 2 * STRETCH:
+            return dict.fromkeys(self.hits(text), ((0, length),))
+        found: dict[int, list[Span]] = {}
+        for low in range(0, length, STRETCH):
+            high = min(low + STRETCH, length)
+            for index in self.hits(text[max(0, low - 1) : high + WIDEST_SIGNAL]):
+                found.setdefault(index, []).append((low, high))
+        return found
 
     def hits(self, text: str) -> Sequence[int]:
         """The indices of the signals that occur in `text`, in ascending order."""
@@ -77,7 +102,13 @@ class Gate:
         return match(text)
 
 
+def shared(signals: Sequence[Signal], *, use_re2: bool = True) -> Gate:
+    """The gate for these signals: one that is in use already, else a new one."""
+    return _shared.setdefault((tuple(signals), use_re2), Gate(signals, use_re2=use_re2))
+
+
 _gates: WeakSet[Gate] = WeakSet()
+_shared: WeakValueDictionary[tuple[tuple[Signal, ...], bool], Gate] = WeakValueDictionary()
 _abandoned: list[object] = []
 
 

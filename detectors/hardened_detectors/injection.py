@@ -14,8 +14,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from . import gate
 from .api import Finding
-from .gate import Gate, Signal
+from .gate import Hits, Signal
+from .seen import Seen
 
 _DATA_STAGES = frozenset({"retrieval", "tool_result", "tool_call"})
 
@@ -71,21 +73,27 @@ class InjectionDetector:
     def __init__(self, *, data: bool, threshold: float, use_re2: bool = True) -> None:
         scored = [(rule, rule.data_score if data else rule.score) for rule in RULES]
         self._rules = [(rule, score) for rule, score in scored if score >= threshold]
-        signals = [Signal(literals=rule.signals, ignore_case=True) for rule, _ in self._rules]
-        self._gate = Gate(signals, use_re2=use_re2)
+        self.signals = tuple(Signal(literals=rule.signals, ignore_case=True) for rule, _ in self._rules)
+        self._gate = gate.shared(self.signals, use_re2=use_re2)
         self._patterns: dict[int, re.Pattern[str]] = {}
 
     def detect(self, text: str) -> Sequence[Finding]:
         """All phrases; each finding spans the phrase."""
+        return self.examine(Seen(text), self._gate.find(text))
+
+    def examine(self, seen: Seen, hits: Hits) -> Sequence[Finding]:
+        """As `detect`, for a text that the gate has seen already."""
         found: list[Finding] = []
-        for index in self._gate.hits(text):
+        for index in hits:
             rule, score = self._rules[index]
             pattern = self._patterns.get(index)
             if pattern is None:
                 # DAN and STAN are written in capitals, and are names when they are not.
                 expression = re.sub(r"\b(?:DAN|STAN)\b", lambda name: f"(?-i:{name.group()})", rule.pattern)
                 pattern = self._patterns[index] = re.compile(expression, re.IGNORECASE)
-            found.extend(Finding(self.name, rule.category, *match.span(), score) for match in pattern.finditer(text))
+            found.extend(
+                Finding(self.name, rule.category, *match.span(), score) for match in pattern.finditer(seen.text)
+            )
         return sorted(found, key=lambda f: f.start)
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from .api import Finding
 from .entry import AHEAD, Entry
-from .gate import Gate, Signal
+from .gate import Hits, Signal, Span
+from .seen import Seen
 
-# Long texts are gated in pieces, so that one hit does not cost an exact search through all of them.
-_PIECE = 1024
 SIGNAL_BEFORE = 128
 SIGNAL_AFTER = 128
-"""The signal of an entry lies at most so many characters before or after where its pattern begins to match."""
+"""The signal of an entry begins at most so many characters before or after where its pattern begins to match."""
 
 FEWEST_DIGITS = 7
 _NUMBER_SIGNAL = Signal(pattern=r"\d" + r"[ .()/-]*\d" * (FEWEST_DIGITS - 1))
@@ -23,45 +22,41 @@ _NUMBER_RUN = re.compile(rf"\d(?:[ .()/-]{{0,2}}\d){{{FEWEST_DIGITS - 1},}}", re
 _NUMBER_START = re.compile(r"(?<![A-Za-z0-9_])[+(]{0,2}\d", re.ASCII)
 _DIGIT = re.compile(r"\d", re.ASCII)
 
-Span = tuple[int, int]
-
 
 class Matcher:
     """All findings of `entries` in a text. They may overlap; equal ones are reported once."""
 
-    def __init__(self, detector: str, entries: Sequence[Entry], *, use_re2: bool = True) -> None:
+    def __init__(self, detector: str, entries: Sequence[Entry]) -> None:
         self._detector = detector
         self._shapes = [entry for entry in entries if not entry.digits]
         self._bare = [entry for entry in entries if entry.digits and not entry.context]
         self._named = [entry for entry in entries if entry.digits and entry.context]
-        signals = [*map(_signal, self._shapes), _NUMBER_SIGNAL, *map(_context_signal, self._named)]
-        self._gate = Gate(signals, use_re2=use_re2)
+        self._number = len(self._shapes)  # the index of the signal for numbers
+        self.signals = (*map(_signal, self._shapes), _NUMBER_SIGNAL, *map(_context_signal, self._named))
 
-    def detect(self, text: str) -> list[Finding]:
-        """What is in `text`, ordered by position."""
+    def find(self, seen: Seen, hits: Hits) -> list[Finding]:
+        """What is in `seen`, ordered by position. `hits` says where which of `signals` occur."""
         found: set[Finding] = set()
-        if len(text) <= 2 * _PIECE:
-            hits = self._gate.hits(text)
-            if hits:
-                self._add(found, text, hits, 0, len(text))
-        else:
-            for low in range(0, len(text), _PIECE):
-                high = min(low + _PIECE, len(text))
-                seen = text[max(0, low - SIGNAL_BEFORE) : high + SIGNAL_AFTER]
-                self._add(found, text, self._gate.hits(seen), low, high)
+        for index, stretches in hits.items():
+            if index < self._number:
+                entry = self._shapes[index]
+                spans = self._find_shape(entry, seen, stretches)
+                found.update(self._finding(entry, span) for span in spans)
+        for low, high in hits.get(self._number, ()):
+            near = (low - SIGNAL_BEFORE, high + SIGNAL_AFTER)
+            named = [
+                entry
+                for index, entry in enumerate(self._named, self._number + 1)
+                if index in hits and _any_overlaps(hits[index], near)
+            ]
+            found.update(self._find_numbers(seen.text, named, low, high))
         return sorted(found, key=lambda f: (f.start, f.end, f.category)) if found else []
 
-    def _add(self, found: set[Finding], text: str, hits: Sequence[int], low: int, high: int) -> None:
-        """Adds the findings whose patterns begin to match in `[low, high)`; `hits` says which signals are near."""
-        number = len(self._shapes)
-        for index in hits:
-            if index < number:
-                entry = self._shapes[index]
-                spans = _find_literals(entry, text, low, high) if entry.literals else search(entry, text, low, high)
-                found.update(self._finding(entry, span) for span in spans)
-            elif index == number:
-                named = [self._named[i - number - 1] for i in hits if i > number]
-                found.update(self._find_numbers(text, named, low, high))
+    def _find_shape(self, entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
+        if entry.literals:
+            return _find_literals(entry, seen, stretches)
+        wide = _join((low - SIGNAL_BEFORE, high + SIGNAL_AFTER) for low, high in stretches)
+        return (span for low, high in wide for span in search(entry, seen.text, max(0, low), high))
 
     def _find_numbers(self, text: str, named: Sequence[Entry], low: int, high: int) -> Iterator[Finding]:
         """Number entries, tried only where a number with enough digits begins."""
@@ -95,20 +90,36 @@ def _context_signal(entry: Entry) -> Signal:
     return Signal(literals=tuple({word.split()[0].lower() for word in entry.context.words}), ignore_case=True)
 
 
-def _lower(text: str) -> str:
-    """`text` in lower case with the same length (`İ` is the only character whose lower case is longer)."""
-    return text.replace("\u0130", "I").lower()
-
-
-def _find_literals(entry: Entry, text: str, low: int, high: int) -> Iterator[Span]:
+def _find_literals(entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
+    haystack = seen.lower if entry.ignore_case else seen.text
     for literal in entry.literals:
-        last = high + len(literal) - 1
-        haystack = _lower(text[low:last]) if entry.ignore_case else text[low:last]
-        at = haystack.find(literal)
-        while at >= 0:
-            if span := _match(entry, text, low + at):
-                yield span
-            at = haystack.find(literal, at + 1)
+        for low, high in stretches:
+            at = haystack.find(literal, low, high + len(literal) - 1)
+            while at >= 0:
+                if span := _match(entry, seen.text, at):
+                    yield span
+                at = haystack.find(literal, at + 1, high + len(literal) - 1)
+
+
+def _any_overlaps(stretches: Sequence[Span], near: Span) -> bool:
+    """Whether one of them has a character between the two positions. They are in ascending order."""
+    at = bisect_left(stretches, near[0], key=lambda stretch: stretch[1] - 1)
+    return at < len(stretches) and stretches[at][0] < near[1]
+
+
+def _join(stretches: Iterable[Span]) -> Iterator[Span]:
+    """The same positions, as stretches that do not overlap. They are in ascending order."""
+    joined: Span | None = None
+    for low, high in stretches:
+        if joined is None:
+            joined = low, high
+        elif low <= joined[1]:
+            joined = joined[0], high
+        else:
+            yield joined
+            joined = low, high
+    if joined is not None:
+        yield joined
 
 
 def search(entry: Entry, text: str, low: int, high: int) -> Iterator[Span]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .api import Detector, Finding, IncrementalDetector
+from . import gate
+from .api import Detector, Finding, GatedDetector, IncrementalDetector
+from .gate import Hits, Signal, Span
+from .seen import Seen
 from .views import fold, views_of
 
 
@@ -23,11 +26,15 @@ _NOTHING = ScanResult()
 class Scanner:
     """Several detectors as one. All engines use detectors through this class only.
 
-    A detector that raises never stops the others: its name is in `ScanResult.failures`.
+    A detector that raises never stops the others: its name is in `ScanResult.failures`. All gated ones share one gate,
+    whose signals are those of all of them.
     """
 
-    def __init__(self, detectors: Sequence[Detector]) -> None:
+    def __init__(self, detectors: Sequence[Detector], *, use_re2: bool = True) -> None:
         self.detectors = tuple(detectors)
+        self._gated = tuple(d for d in self.detectors if isinstance(d, GatedDetector))
+        self._plain = tuple(d for d in self.detectors if not isinstance(d, GatedDetector))
+        self._gate = _SharedGate(self._gated, use_re2)
         self.incremental = tuple(d for d in self.detectors if isinstance(d, IncrementalDetector))
         self.final = tuple(d.name for d in self.detectors if not isinstance(d, IncrementalDetector))
         """Names of the detectors that can only judge a complete text."""
@@ -74,9 +81,37 @@ class Scanner:
 
     def _detect(self, text: str, failures: dict[str, str]) -> list[Finding]:
         findings: list[Finding] = []
-        for detector in self.detectors:
+        seen = Seen(text)
+        for detector, hits in zip(self._gated, self._gate.find(text), strict=True):
             try:
-                findings.extend(detector.detect(text))
+                findings.extend(detector.examine(seen, hits))
             except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; what it raised is reported by type
                 failures[detector.name] = type(error).__name__
+        for detector in self._plain:
+            try:
+                findings.extend(detector.detect(text))
+            except Exception as error:  # noqa: BLE001 - as above
+                failures[detector.name] = type(error).__name__
         return findings
+
+
+class _SharedGate:
+    """One gate for several detectors, that tells each of them about its own signals."""
+
+    def __init__(self, detectors: Sequence[GatedDetector], use_re2: bool) -> None:
+        self._detectors = range(len(detectors))
+        readers: dict[Signal, list[tuple[int, int]]] = {}
+        for number, detector in enumerate(detectors):
+            for index, signal in enumerate(detector.signals):
+                readers.setdefault(signal, []).append((number, index))
+        self._readers = tuple(readers.values())  # for each signal: which detectors, and what index it has there
+        self._gate = gate.shared(tuple(readers), use_re2=use_re2) if readers else None
+
+    def find(self, text: str) -> Sequence[Hits]:
+        """For each detector, in their order, what occurs of its signals."""
+        hits: list[dict[int, Sequence[Span]]] = [{} for _ in self._detectors]
+        if self._gate is not None:
+            for shared, stretches in self._gate.find(text).items():
+                for number, index in self._readers[shared]:
+                    hits[number][index] = stretches
+        return hits

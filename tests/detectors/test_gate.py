@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardened_detectors import pii, secrets
+from hardened_detectors import gate, pii, secrets
 from hardened_detectors.api import Finding
 from hardened_detectors.entry import Entry
 from hardened_detectors.entry_detector import EntryDetector
-from hardened_detectors.gate import Gate, Signal
+from hardened_detectors.gate import STRETCH, Gate, Signal
 from hardened_detectors.injection import InjectionDetector
 from hardened_detectors.matching import search
 
@@ -73,10 +73,29 @@ def test_injection_finds_the_same_either_way(labelled_texts: list[str]) -> None:
 def test_signals_are_told_apart() -> None:
     signals = [Signal(literals=("ab", "c.d")), Signal(pattern=r"\d\d"), Signal(literals=("key",), ignore_case=True)]
     for use_re2 in (True, False):
-        gate = Gate(signals, use_re2=use_re2)
-        assert list(gate.hits("xabx")) == [0]
-        assert list(gate.hits("cxd 1 2")) == []
-        assert list(gate.hits("c.d 12 KEY")) == [0, 1, 2]
+        built = Gate(signals, use_re2=use_re2)
+        assert list(built.hits("xabx")) == [0]
+        assert list(built.hits("cxd 1 2")) == []
+        assert list(built.hits("c.d 12 KEY")) == [0, 1, 2]
+
+
+def test_a_signal_is_found_in_the_stretch_where_it_begins() -> None:
+    signals = [Signal(literals=("ab",)), Signal(pattern=r"\bx{3}\b")]
+    for use_re2 in (True, False):
+        built = Gate(signals, use_re2=use_re2)
+        assert built.find("ab" + " " * 2000) == {0: ((0, 2002),)}
+        for at in (0, STRETCH - 1, STRETCH, 2 * STRETCH - 1, 3 * STRETCH - 2):
+            text = " " * at + "ab xxx" + " " * (3 * STRETCH - at)
+            hits = built.find(text)
+            assert any(low <= at < high for low, high in hits[0])
+            assert any(low <= at + 3 < high for low, high in hits[1])
+        assert built.find("y" * STRETCH + "xxx " + "y" * 3 * STRETCH) == {}
+
+
+def test_gates_with_the_same_signals_are_one() -> None:
+    one, other = pii.create(), pii.create()
+    assert gate.shared(one.signals) is gate.shared(other.signals)
+    assert gate.shared(one.signals) is not gate.shared(one.signals, use_re2=False)
 
 
 def test_without_google_re2_the_standard_library_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

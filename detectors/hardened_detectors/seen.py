@@ -1,0 +1,21 @@
+"""One text as all detectors of a scan see it."""
+
+from __future__ import annotations
+
+
+class Seen:
+    """A text and what more than one detector wants to know of it, made once, when it is asked for."""
+
+    __slots__ = ("_lower", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._lower: str | None = None
+
+    @property
+    def lower(self) -> str:
+        """The text in lower case, with the same length."""
+        if self._lower is None:
+            # `İ` is the only character whose lower case is longer.
+            self._lower = self.text.replace("\u0130", "I").lower()
+        return self._lower
