@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from hardened.cli import check, demo, doctor, policy, traces
+from hardened.cli import check, demo, doctor, eval, policy, traces
 from hardened.cli.output import clean
 from hardened.errors import HardenedError
 from hardened.version import __version__
@@ -33,12 +33,12 @@ def parser() -> argparse.ArgumentParser:
     """All commands with their options."""
     top = _Parser(
         prog="hardened",
-        description="Look at traces, check texts and policies, see what is in force.",
+        description="Look at traces, check texts and policies, measure detectors, see what is in force.",
         epilog="Exit codes: 0 done, 1 or 2 see each command, 3 could not be done.",
     )
     top.add_argument("--version", action="version", version=f"hardened {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, traces, check, policy, doctor):
+    for command in (demo, traces, check, eval, policy, doctor):
         command.add_to(commands)
     return top
 
