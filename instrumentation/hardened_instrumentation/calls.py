@@ -15,7 +15,7 @@ What a flow raises reaches the application unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -311,9 +311,13 @@ class Deliver(Effect[object]):
 
 @dataclass(slots=True)
 class Work(Effect[T]):
-    """Run a blocking function: in place for a sync caller, in a bounded thread for an async one."""
+    """Run a blocking function: in place for a sync caller, in a bounded thread for an async one.
+
+    With a `twin` that is a coroutine function, an async caller awaits that instead.
+    """
 
     function: Callable[[], T]
+    twin: Callable[[], Awaitable[T]] | None = None
 
 
 Flow = Generator[Effect[Any], Any, None]

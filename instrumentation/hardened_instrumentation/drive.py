@@ -157,7 +157,7 @@ class Exchange:
             import anyio.to_thread
 
             try:
-                value: Any = await anyio.to_thread.run_sync(effect.function)
+                value: Any = await (effect.twin() if effect.twin else anyio.to_thread.run_sync(effect.function))
             except BaseException as error:  # noqa: BLE001 - the flow decides
                 self.throw(error)
             else:

@@ -1,0 +1,326 @@
+"""Operations on amounts: reserve before a call, settle after it; rates that refill; sums for the books.
+
+Amounts are integers: nano-dollars, tokens, requests. Times are seconds. Rows: `count/` is what was used and held of a
+budget, `hold/` what is reserved for a call in progress, `rate/` a bucket that refills, `tally/` a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hardened.store.api import Operation, Rows
+
+SWEPT: Final = 64
+"""So many rows whose time is over are cleared away by one reservation at most."""
+
+GRACE: Final = 86_400.0
+"""Seconds for which a budget's count outlives its window, and an expired hold its expiry: for calls that end late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An amount of something that a window limits and that does not come back within it, such as the money of a day."""
+
+    key: str  # names the window too: `user/u-17/usd/2026-11-21`
+    amount: int
+    cap: int
+    until: float  # when the window ends
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """An amount of something that refills: `cap` at most, all of it within `period` seconds."""
+
+    key: str
+    amount: int
+    cap: int
+    period: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The amounts are held. `totals` is used plus held after it, for each line in order."""
+
+    hold: str
+    totals: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Nothing was taken: this line or bucket has no room. `wait` is the seconds until it has, if time alone helps."""
+
+    key: str
+    used: int
+    cap: int
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The hold is gone and its actual amounts are used. `used` has the totals of its lines by key."""
+
+    used: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What is used and held under one key."""
+
+    used: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """An amount for the books: no limit, only counted. `hardened spend` reads them."""
+
+    group: str
+    member: str
+    amount: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve(Operation["Reserved | Denied"]):
+    """Hold the amounts of all lines and take those of all buckets, or touch none of them.
+
+    After `ttl` seconds a hold that nobody settled is over: charged as it stands if the request was `sent` (a crash does
+    not make calls free), else released.
+    """
+
+    hold: str  # a new, unique name
+    lines: tuple[Line, ...]
+    buckets: tuple[Bucket, ...] = ()
+    ttl: float = 600.0
+    sent: bool = True
+
+    def apply(self, rows: Rows) -> Reserved | Denied:
+        sweep(rows)
+        denied = _no_room(rows, self.lines, self.buckets)
+        if denied is not None:
+            return denied
+        totals = tuple(_add(rows, line, held=line.amount) for line in self.lines)
+        for bucket in self.buckets:
+            _draw(rows, bucket, bucket.amount)
+        held = {
+            "sent": self.sent,
+            "lines": [[line.key, line.amount, line.until] for line in self.lines],
+            "buckets": [[bucket.key, bucket.amount, bucket.cap, bucket.period] for bucket in self.buckets],
+        }
+        rows.put(f"hold/{self.hold}", held, rows.now + self.ttl)
+        return Reserved(self.hold, totals)
+
+
+@dataclass(frozen=True, slots=True)
+class Extend(Operation["Reserved | Denied | None"]):
+    """Hold more under the same name, all or nothing, and let the hold live `ttl` seconds from now.
+
+    `None` if the hold is not there any more. Without lines only the time, and `sent`, are set.
+    """
+
+    hold: str
+    lines: tuple[Line, ...] = ()
+    ttl: float = 600.0
+    sent: bool = True
+
+    def apply(self, rows: Rows) -> Reserved | Denied | None:
+        held = rows.get(f"hold/{self.hold}", late=True)
+        if held is None or held.get("over"):
+            return None
+        denied = _no_room(rows, self.lines, ())
+        if denied is not None:
+            return denied
+        totals = tuple(_add(rows, line, held=line.amount) for line in self.lines)
+        held = {**held, "sent": self.sent, "lines": _merged(held["lines"], self.lines)}
+        rows.put(f"hold/{self.hold}", held, rows.now + self.ttl)
+        return Reserved(self.hold, totals)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Operation["Settled | None"]):
+    """Charge what a call really used instead of what was held. Once: a second time changes nothing.
+
+    `actual` has amounts by key of line or bucket; those that it does not name are charged as they were held. A hold
+    that has expired meanwhile is set right. Returns `None` for a hold that is unknown or was settled.
+    """
+
+    hold: str
+    actual: Mapping[str, int] = field(default_factory=dict[str, int])
+    tallies: tuple[Tally, ...] = ()
+
+    def apply(self, rows: Rows) -> Settled | None:
+        held = rows.get(f"hold/{self.hold}", late=True)
+        if held is None:
+            return None
+        rows.delete(f"hold/{self.hold}")
+        _tally(rows, self.tallies)
+        return Settled(_close(rows, held, self.actual))
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Operation["bool"]):
+    """Give a hold back: the request was not sent, or is not charged by the provider. Returns whether it was there."""
+
+    hold: str
+
+    def apply(self, rows: Rows) -> bool:
+        held = rows.get(f"hold/{self.hold}", late=True)
+        if held is None:
+            return False
+        rows.delete(f"hold/{self.hold}")
+        _close(rows, held, {key: 0 for key, *_ in (*held["lines"], *held["buckets"])})
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Charge(Operation["None"]):
+    """Count amounts as used whatever the cap says, for what was spent while the store was away."""
+
+    lines: tuple[Line, ...]
+    tallies: tuple[Tally, ...] = ()
+
+    def apply(self, rows: Rows) -> None:
+        for line in self.lines:
+            _add(rows, line, used=line.amount)
+        _tally(rows, self.tallies)
+
+
+@dataclass(frozen=True, slots=True)
+class Take(Operation["Denied | None"]):
+    """Take from all buckets or from none; what is denied consumes nothing. Returns `None` if it was taken."""
+
+    buckets: tuple[Bucket, ...]
+
+    def apply(self, rows: Rows) -> Denied | None:
+        sweep(rows)
+        denied = _no_room(rows, (), self.buckets)
+        if denied is None:
+            for bucket in self.buckets:
+                _draw(rows, bucket, bucket.amount)
+        return denied
+
+
+@dataclass(frozen=True, slots=True)
+class Give(Operation["None"]):
+    """Put amounts back into buckets; a negative one takes more, even where there is no room."""
+
+    buckets: tuple[Bucket, ...]
+
+    def apply(self, rows: Rows) -> None:
+        for bucket in self.buckets:
+            _draw(rows, bucket, -bucket.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts(Operation["dict[str, Count]"]):
+    """What is used and held under all keys that begin with `prefix`."""
+
+    prefix: str = ""
+
+    def apply(self, rows: Rows) -> dict[str, Count]:
+        return {key.removeprefix("count/"): Count(*value) for key, value in rows.scan(f"count/{self.prefix}")}
+
+
+@dataclass(frozen=True, slots=True)
+class Levels(Operation["dict[str, int]"]):
+    """How much is in use of all buckets whose keys begin with `prefix`."""
+
+    prefix: str = ""
+
+    def apply(self, rows: Rows) -> dict[str, int]:
+        levels: dict[str, int] = {}
+        for key, (level, at, cap, period) in rows.scan(f"rate/{self.prefix}"):
+            bucket = Bucket(key.removeprefix("rate/"), 0, cap, period)
+            levels[bucket.key] = round(_level(level, at, bucket, rows.now))
+        return levels
+
+
+@dataclass(frozen=True, slots=True)
+class Tallies(Operation["dict[str, int]"]):
+    """The sums of a group by member."""
+
+    group: str
+
+    def apply(self, rows: Rows) -> dict[str, int]:
+        prefix = f"tally/{self.group}\n"
+        return {key.removeprefix(prefix): value for key, value in rows.scan(prefix)}
+
+
+def sweep(rows: Rows) -> None:
+    """Clear away some rows whose time is over. A hold among them is charged if its request was sent, else released."""
+    for key, value in rows.due(SWEPT):
+        rows.delete(key)
+        if key.startswith("hold/") and not value.get("over"):
+            actual = {} if value["sent"] else {name: 0 for name, *_ in value["lines"]}
+            _close(rows, {**value, "buckets": []}, actual)
+            if value["sent"]:
+                rows.put(key, {**value, "over": True}, rows.now + GRACE)
+
+
+def _no_room(rows: Rows, lines: tuple[Line, ...], buckets: tuple[Bucket, ...]) -> Denied | None:
+    """The first bucket or line that has no room."""
+    for bucket in buckets:
+        level = _stored(rows, bucket)
+        if level + bucket.amount > bucket.cap:
+            missing = min(level + bucket.amount - bucket.cap, level)
+            return Denied(
+                bucket.key, round(level), bucket.cap, missing * bucket.period / bucket.cap if bucket.cap else 0
+            )
+    for line in lines:
+        used, held = rows.get(f"count/{line.key}") or (0, 0)
+        if used + held + line.amount > line.cap:
+            return Denied(line.key, used + held, line.cap, max(line.until - rows.now, 0.0))
+    return None
+
+
+def _add(rows: Rows, line: Line, *, used: int = 0, held: int = 0) -> int:
+    was_used, was_held = rows.get(f"count/{line.key}") or (0, 0)
+    now_used, now_held = was_used + used, max(was_held + held, 0)
+    rows.put(f"count/{line.key}", [now_used, now_held], line.until + GRACE)
+    return now_used + now_held
+
+
+def _close(rows: Rows, held: dict[str, Any], actual: Mapping[str, int]) -> dict[str, int]:
+    """Turn what a hold holds into what was used; of a hold that was charged at its expiry, only the difference."""
+    totals: dict[str, int] = {}
+    over = held.get("over", False)
+    for key, amount, until in held["lines"]:
+        spent = actual.get(key, amount)
+        line = Line(key, 0, 0, until)
+        _add(rows, line, used=spent - amount if over else spent, held=0 if over else -amount)
+        totals[key] = rows.get(f"count/{key}")[0]
+    for key, amount, cap, period in held["buckets"]:
+        _draw(rows, Bucket(key, 0, cap, period), actual.get(key, amount) - amount)
+    return totals
+
+
+def _merged(held: list[list[Any]], more: tuple[Line, ...]) -> list[list[Any]]:
+    lines = {key: [key, amount, until] for key, amount, until in held}
+    for line in more:
+        before = lines.get(line.key, [line.key, 0, line.until])
+        lines[line.key] = [line.key, before[1] + line.amount, line.until]
+    return list(lines.values())
+
+
+def _level(level: float, at: float, bucket: Bucket, now: float) -> float:
+    """How much of a bucket is in use now. A clock that stepped back refills nothing, and takes nothing away."""
+    return max(level - max(now - at, 0.0) * bucket.cap / bucket.period, 0.0)
+
+
+def _stored(rows: Rows, bucket: Bucket) -> float:
+    found = rows.get(f"rate/{bucket.key}")
+    return 0.0 if found is None else _level(found[0], found[1], bucket, rows.now)
+
+
+def _draw(rows: Rows, bucket: Bucket, amount: int) -> None:
+    level = max(_stored(rows, bucket) + amount, 0.0)
+    full_again = rows.now + (level / bucket.cap if bucket.cap else 1.0) * bucket.period
+    rows.put(f"rate/{bucket.key}", [level, rows.now, bucket.cap, bucket.period], full_again + 1.0)
+
+
+def _tally(rows: Rows, tallies: tuple[Tally, ...]) -> None:
+    for one in tallies:
+        key = f"tally/{one.group}\n{one.member}"
+        rows.put(key, (rows.get(key) or 0) + one.amount, one.until)
