@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final
 
 from hardened.errors import BlockedError
@@ -16,11 +16,11 @@ from hardened.guards.gate import Broken, Gate, Guarded, guarded
 from hardened.guards.json_text import JsonText, begins_json
 from hardened.guards.memory import Known, VerdictMemory
 from hardened.guards.plan import Plan, Rule
-from hardened.guards.redaction import FAILED, replace
+from hardened.guards.redaction import FAILED, redact, spans
 from hardened.guards.verdict import STAGES, Decision, Stage, Verdict, gravest
 from hardened.guards.workers import Workers
 from hardened.worker import worker
-from hardened_detectors.api import Detector, Finding
+from hardened_detectors.api import Detector
 
 if TYPE_CHECKING:
     from hardened_instrumentation.calls import Role
@@ -110,10 +110,13 @@ class Guards:
         key: Hashable = (gate, enforced, as_json, self._memory.digest(text))
         known = self._memory.get(key)
         if known is None:
-            known = _look(text, gate, enforced, as_json or begins_json(text))
-            if not any(decision.failure for decision in known.decisions):
-                self._memory.put(key, known)
-        went_on = text if known.text is None else known.text
+            document = JsonText() if as_json or begins_json(text) else None
+            known = _look(text, gate, enforced, document)
+            if any(decision.failure for decision in known.decisions):
+                went_on = _without_judgement(text, known, document)
+                return Verdict(stage, known.outcome, went_on, known.decisions, time.perf_counter() - began)
+            self._memory.put(key, known)
+        went_on = "" if any(decision.blocks for decision in known.decisions) else redact(text, known.spans)
         return Verdict(stage, known.outcome, went_on, known.decisions, time.perf_counter() - began)
 
     def _build(self, stage: Stage, role: Role) -> Gate | None:
@@ -174,9 +177,8 @@ def blocked(stage: Stage, decision: Decision, released_chars: int = 0) -> Blocke
     )
 
 
-def _look(text: str, gate: Gate, enforced: bool, as_json: bool) -> Known:
-    """Detect, decide, and act."""
-    document = JsonText() if as_json else None
+def _look(text: str, gate: Gate, enforced: bool, document: JsonText | None) -> Known:
+    """Detect and decide. `document` reads the text if it is JSON."""
     seen = document.feed(text, final=True) if document else text
     findings, failures = gate.detect(seen, Unescaped(seen, final=True) if "\\" in seen else None)
     if not findings and not failures:
@@ -184,20 +186,18 @@ def _look(text: str, gate: Gate, enforced: bool, as_json: bool) -> Known:
     if document:
         findings = document.locate(findings)
     decisions = gate.decide(findings, failures, enforced)
-    return Known(gravest(decisions), decisions, _act(text, decisions, document))
+    redacted = [finding for decision in decisions if decision.redacts for finding in decision.findings]
+    replaced = document.shaped(redacted) if document else spans(redacted)
+    return Known(gravest(decisions), decisions, tuple(replaced))
 
 
-def _act(text: str, decisions: Sequence[Decision], document: JsonText | None) -> str | None:
-    """The text that goes on in place of `text`; None if that one may."""
-    if any(decision.blocks for decision in decisions):
+def _without_judgement(text: str, known: Known, document: JsonText | None) -> str:
+    """What goes on in place of a text about which a detector could not decide."""
+    if any(decision.blocks for decision in known.decisions):
         return ""
-    redactions = [decision for decision in decisions if decision.redacts]
-    if not redactions:
-        return None
-    if any(decision.failure for decision in redactions):
+    if any(decision.redacts and decision.failure for decision in known.decisions):
         return document.failed if document else FAILED
-    found: list[Finding] = [finding for decision in redactions for finding in decision.findings]
-    return document.take(document.seen, found, final=True) if document else replace(text, found)
+    return redact(text, known.spans)
 
 
 _PASSED: Final = Known("passed", ())

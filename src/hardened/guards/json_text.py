@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from hardened.guards.escapes import ESCAPE, GROWING_ESCAPE, meaning
-from hardened.guards.redaction import FAILED, Span, placeholder, spans
+from hardened.guards.redaction import FAILED, Form, Render, Span, as_placeholder, redact, spans
 from hardened_detectors.api import Finding
 
 _BLANKS: Final = re.compile(r"[ \t\r\n]+")
@@ -260,20 +260,22 @@ class JsonText:
         """
         return [part for finding in findings for part in self._parts(finding)]
 
-    def take(self, position: int, findings: Iterable[Finding], final: bool = False) -> str:
-        """The JSON text up to what was seen at `position`, with placeholders for located findings; it is forgotten."""
+    def shaped(self, findings: Iterable[Finding]) -> list[Span]:
+        """The spans of located findings, with how each is written."""
+        return [span._replace(form=self._form(span.start)) for span in spans(findings)]
+
+    def take(
+        self, position: int, findings: Iterable[Finding], render: Render = as_placeholder, final: bool = False
+    ) -> str:
+        """The JSON text up to what was seen at `position`, with located findings replaced; it is forgotten."""
         end = self._at + len(self._rest) if final else self._end_at(position)
-        text, base = self._written, self._taken
-        pieces: list[str] = []
-        at = base
-        for span in spans(findings):
-            pieces += (text[at - base : span.start - base], self._render(span))
-            at = span.end
-        pieces.append(text[at - base : end - base])
-        self._written, self._taken = text[end - base :], end
+        base = self._taken
+        found = [span._replace(start=span.start - base, end=span.end - base) for span in self.shaped(findings)]
+        text = redact(self._written[: end - base], found, render)
+        self._written, self._taken = self._written[end - base :], end
         gone = max(0, bisect_right(self._tokens, position, key=lambda token: token.seen) - 1)
         del self._tokens[:gone]
-        return "".join(pieces)
+        return text
 
     @property
     def failed(self) -> str:
@@ -298,15 +300,11 @@ class JsonText:
             return token.end
         return token.start + within if token.starts is None else token.starts[within]
 
-    def _render(self, span: Span) -> str:
-        """What stands in the place of a span in the JSON text: a number becomes a string."""
-        mark = placeholder(span.category)
-        is_number = any(token.kind == "number" and token.start == span.start for token in self._near(span.start))
-        return f'"{mark}"' if is_number else mark
-
-    def _near(self, start: int) -> list[_Token]:
-        at = bisect_right(self._tokens, start, key=lambda token: token.start)
-        return self._tokens[max(0, at - 1) : at]
+    def _form(self, start: int) -> Form:
+        """How what begins at `start` is written."""
+        at = bisect_right(self._tokens, start, key=lambda token: token.start) - 1
+        kind = self._tokens[at].kind if at >= 0 else "text"
+        return "plain" if kind == "text" else "number" if kind == "number" else "string"
 
     def _parts(self, finding: Finding) -> list[Finding]:
         tokens = self._tokens

@@ -9,35 +9,39 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final, NamedTuple
 
+from hardened.guards.redaction import Span
 from hardened.guards.verdict import Decision, Outcome
 
 MAX_ENTRIES: Final = 4096
-MAX_CHARS: Final = 2_000_000  # of redacted text, all entries together
+MAX_FINDINGS: Final = 100_000  # all entries together
 
 
 class Known(NamedTuple):
-    """A verdict without its text; `text` only if the text was changed."""
+    """A verdict without its text; `spans` are the parts of it that are replaced."""
 
     outcome: Outcome
     decisions: tuple[Decision, ...]
-    text: str | None = None
+    spans: tuple[Span, ...] = ()
 
-    def __repr__(self) -> str:
-        return f"Known({self.outcome!r})"  # never the text
+    @property
+    def size(self) -> int:
+        """How many findings it holds."""
+        return sum(len(decision.findings) for decision in self.decisions)
 
 
 class VerdictMemory:
-    """The verdicts used last, bounded in number and in characters of redacted text. In memory only; thread-safe.
+    """The verdicts used last, bounded in number and in findings. In memory only; thread-safe.
 
-    Original texts are not kept: they are known by a hash that is keyed with a random value of this process.
+    No texts are kept: they are known by a hash that is keyed with a random value of this process. What takes the place
+    of a finding may differ from call to call, so that is not remembered either.
     """
 
-    def __init__(self, max_entries: int = MAX_ENTRIES, max_chars: int = MAX_CHARS) -> None:
+    def __init__(self, max_entries: int = MAX_ENTRIES, max_findings: int = MAX_FINDINGS) -> None:
         self._max_entries = max_entries
-        self._max_chars = max_chars
+        self._max_findings = max_findings
         self._secret = secrets.token_bytes(32)
         self._entries: OrderedDict[Hashable, Known] = OrderedDict()
-        self._chars = 0
+        self._findings = 0
         self._lock = threading.Lock()
 
     def digest(self, text: str) -> bytes:
@@ -52,15 +56,14 @@ class VerdictMemory:
             return known
 
     def put(self, key: Hashable, known: Known) -> None:
-        """Remember; forget what was used longest ago. A text too long for all the space is not remembered."""
-        size = len(known.text or "")
-        if size > self._max_chars:
+        """Remember; forget what was used longest ago. A verdict too large for all the space is not remembered."""
+        if known.size > self._max_findings:
             return
         with self._lock:
             self._forget(self._entries.pop(key, None))
             self._entries[key] = known
-            self._chars += size
-            while len(self._entries) > self._max_entries or self._chars > self._max_chars:
+            self._findings += known.size
+            while len(self._entries) > self._max_entries or self._findings > self._max_findings:
                 self._forget(self._entries.popitem(last=False)[1])
 
     def after_fork(self) -> None:
@@ -68,5 +71,5 @@ class VerdictMemory:
         self._lock = threading.Lock()
 
     def _forget(self, known: Known | None) -> None:
-        if known is not None and known.text is not None:
-            self._chars -= len(known.text)
+        if known is not None:
+            self._findings -= known.size

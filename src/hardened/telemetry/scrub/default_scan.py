@@ -39,7 +39,7 @@ def default_scan(text: str) -> Sequence[Finding]:
 
 def load() -> Scan:
     """Imports and makes the detectors; takes some ten milliseconds."""
-    import hardened_detectors.overlaps  # pyright: ignore[reportUnusedImport]  # noqa: F401 - for `redaction.replace`
+    import hardened_detectors.overlaps  # pyright: ignore[reportUnusedImport]  # noqa: F401 - for `redaction.spans`
     from hardened_detectors.registry import create
     from hardened_detectors.scanner import Scanner
 

@@ -229,7 +229,7 @@ class Scrubber:
             spared = treatment is Treatment.SECRETS and finding.detector == "pii"
             if end > 0 and not spared and not _PLACEHOLDERS.fullmatch(text, start, end):
                 found.append(replace(finding, start=start, end=end))
-        return redaction.replace(text, found) if found else text
+        return redaction.redact(text, redaction.spans(found)) if found else text
 
     def _mark(self, text: str, key: str | None) -> Hashable:
         """What a clean text is remembered by: itself if it is short, else a hash that says nothing about it."""
