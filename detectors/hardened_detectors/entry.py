@@ -11,9 +11,11 @@ characters around it, which is what makes detection in a stream exact.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+
+from .seen import lower
 
 AHEAD = 2
 """How many characters after a match `Entry.after` may look at."""
@@ -39,9 +41,14 @@ class Context:
     window: int = 64
     after: int = 0
 
+    @property
+    def beginnings(self) -> tuple[str, ...]:
+        """The first part of each word, in lower case: one of them occurs where one of the words does."""
+        return _beginnings(self.words)
+
     def precedes(self, text: str, start: int) -> bool:
         """Whether one of the words stands before `start`."""
-        return _words_pattern(self.words).search(text, max(0, start - self.window), start) is not None
+        return any(True for _ in self._find(text, max(0, start - self.window), start))
 
     def follows(self, text: str, end: int) -> bool:
         """Whether one of the words stands behind `end`; only the `after` characters from there on decide it."""
@@ -49,14 +56,21 @@ class Context:
             return False
         stop = _BARRIER.search(text, end, end + self.after)
         last = stop.start() if stop else end + self.after
-        return any(
-            _LABEL.match(text, word.end(), end + self.after) is None
-            for word in _words_pattern(self.words).finditer(text, end, last)
-        )
+        return any(_LABEL.match(text, word.end(), end + self.after) is None for word in self._find(text, end, last))
 
     def is_awaited(self, text: str, end: int) -> bool:
         """Whether what may still be written behind `text` could decide if one of the words follows `end`."""
         return len(text) < end + self.after and _BARRIER.search(text, end) is None
+
+    def _find(self, text: str, low: int, high: int) -> Iterator[re.Match[str]]:
+        """The words between two positions, as `finditer` would find them, tried only where one can begin."""
+        near = lower(text[low:high])
+        starts = [low + at for word in self.beginnings if word in near for at in _positions(word, near)]
+        last = low
+        for at in sorted(starts):
+            if at >= last and (match := _words_pattern(self.words).match(text, at, high)):
+                last = match.end()
+                yield match
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +91,9 @@ class Entry:
     lead: str = ""
     lead_longest: int = 0
     literals: tuple[str, ...] = ()
-    """If given, each match (lead included) begins with one of them; else `gate` occurs in each text with a match."""
+    """If given, each match (lead included) begins with one of them."""
     gate: str = ""
+    """Else an ASCII pattern that occurs within each match; what it may say, see `gate.Signal`."""
     digits: tuple[int, int] | None = None
     """For numbers: the least and the most digits. The body is digits with at most two of ` .()/-` between them."""
     ignore_case: bool = False
@@ -87,6 +102,7 @@ class Entry:
     """For spaced entries: found in each beginning of a match that has white space. Keeps prose cheap in streams."""
     check: Callable[[str], bool] | None = None
     context: Context | None = None
+    """Words that must stand near. They are what tells where to look if there are no literals, no gate and no digits."""
     unless: Context | None = None
     """Words before which, on the contrary, it is not one."""
     score: float = 0.9
@@ -137,6 +153,19 @@ class Entry:
 _BARRIER = re.compile(r"[\d\n]", re.ASCII)
 # Behind a word that names what comes next.
 _LABEL = re.compile(r"[\"'`\])}]{0,2} ?[:=]|[^\d\n]{0,16}\d", re.ASCII)
+
+
+def _positions(word: str, text: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
+
+
+@cache
+def _beginnings(words: Sequence[str]) -> tuple[str, ...]:
+    # How the parts of a word are joined is for the pattern to judge.
+    return tuple(dict.fromkeys(word.split()[0].lower() for word in words))
 
 
 @cache

@@ -26,7 +26,6 @@ ENTRIES = (
         ),
         after=r"(?![A-Za-z0-9_]|[-./]\d)",
         longest=24,
-        gate=r"(?i)birth|\bdob\b|dob|d\.o\.b|born|gebor|geburt|geb\.|naissance|nacimiento|nasci|geboorte",
         spaced=True,
         spans=rf"\d|\b{_MONTH} ",
         context=Context(words=_BIRTH_WORDS, window=40),
@@ -40,7 +39,6 @@ ENTRIES = (
         body=r"[A-Z]\d{7,8}|\d{8,9}",
         after=AFTER,
         longest=9,
-        gate=r"(?i)passport|reisepass|passeport|pasaporte|passaporto",
         context=Context(words=("passport", "reisepass", "passeport", "pasaporte", "passaporto"), window=32),
         score=0.75,
         examples=("US passport - «C80109445»", "us_passport=«273701688»", '"passportNumber": "«A80588609»"'),
@@ -52,7 +50,6 @@ ENTRIES = (
         body=r"[A-Z]{1,2}\d{6,14}|[A-Z]\d{3}-\d{4}-\d{4}|\d{7,10}",
         after=AFTER,
         longest=16,
-        gate=r"(?i)driv|licen|\bdl\b|dl|fuehrerschein|führerschein|permis",
         context=Context(
             words=("driver's license", "drivers license", "driver license", "driving license", "driving licence", "driver's licence", "driver licence",
                    "drivers licence", "dl number", "dl no", "dl #", "driverslicense", "driverlicense", "license number", "licence number", "führerschein"),
