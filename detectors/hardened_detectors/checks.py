@@ -88,6 +88,12 @@ def credit_card(value: str) -> bool:
     return _CARD.fullmatch(compact) is not None and len(set(compact)) > 1 and luhn(compact)
 
 
+def card_number(value: str) -> bool:
+    """Luhn, for a number of any network (ISO/IEC 7812-1); not one digit repeated, no leading 0."""
+    compact = re.sub(r"\D", "", value)
+    return compact[0] != "0" and len(set(compact)) > 1 and luhn(compact)
+
+
 def us_ssn(value: str) -> bool:
     """Area, group and serial that the Social Security Administration can assign; no advertised number."""
     d = re.sub(r"\D", "", value)
@@ -171,6 +177,8 @@ _CF_ODD = dict(
 def it_fiscal_code(value: str) -> bool:
     """Control letter (decree of 23 December 1976)."""
     code = value.upper()
+    if code.isalpha():
+        return False
     even = sum(int(c) if c.isdigit() else ord(c) - 65 for c in code[1:15:2])
     return chr(65 + (even + sum(_CF_ODD[c] for c in code[:15:2])) % 26) == code[15]
 

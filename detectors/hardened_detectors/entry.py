@@ -11,14 +11,15 @@ characters around it, which is what makes detection in a stream exact.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from .seen import lower
-
 AHEAD = 2
 """How many characters after a match `Entry.after` may look at."""
+
+CLOSE = 24
+"""How many characters before a match `Context.close` looks at."""
 
 WORD_START = r"(?<![A-Za-z0-9_])"
 WORD_END = r"(?![A-Za-z0-9_])"
@@ -26,51 +27,60 @@ WORD_END = r"(?![A-Za-z0-9_])"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Words of which one must stand near the match (case is ignored).
+    """Words of which one must stand near the match.
 
-    Before the match, at most `window` characters away; or behind it in the same line, with no digit in between, within
-    the `after` characters that follow. A word behind the match does not count if it is the label of what comes next:
-    if a colon, an equals sign or soon a digit follows it.
+    Before it: at most `window` characters away, or `reach` characters in the same sentence with no digit in between.
+    Behind it, if `after` is given: within so many characters, in brackets or after an arrow or a verb ("… is my
+    passport number"), unless it is the label of what comes next (a colon, an equals sign or soon a digit follows it).
 
-    A space in a word stands for space, underscore, hyphen or nothing. A word begins where a word begins, also inside
-    `camelCase`, and ends where one ends if it has at most four letters; words of six and more may be parts of
-    compounds.
+    Case is ignored, except in a word that is given in capitals. A space in a word stands for one space, underscore or
+    hyphen or nothing, and so does an apostrophe. A word begins where a word begins, also inside `camelCase`, and ends
+    where one ends if it has at most four letters; words of six and more may be parts of compounds.
     """
 
     words: tuple[str, ...]
+    close: tuple[str, ...] = ()
+    """Words that mean other things as well: they count at most `CLOSE` characters before the match."""
+    tags: tuple[str, ...] = ()
+    """Words that count if they directly follow the match and end there, as in the lines of a signature."""
     window: int = 64
+    reach: int = 0
     after: int = 0
-
-    @property
-    def beginnings(self) -> tuple[str, ...]:
-        """The first part of each word, in lower case: one of them occurs where one of the words does."""
-        return _beginnings(self.words)
 
     def precedes(self, text: str, start: int) -> bool:
         """Whether one of the words stands before `start`."""
-        return any(True for _ in self._find(text, max(0, start - self.window), start))
+        words = _words_pattern(self.words)
+        if words.search(text, max(0, start - self.window), start):
+            return True
+        if self.close and _words_pattern(self.close).search(text, max(0, start - CLOSE), start):
+            return True
+        if self.reach <= self.window:
+            return False
+        low = max(0, start - self.reach)
+        for end in _SENTENCE_END.finditer(text, low, start):
+            low = end.end()
+        return words.search(text, low, start) is not None
 
     def follows(self, text: str, end: int) -> bool:
         """Whether one of the words stands behind `end`; only the `after` characters from there on decide it."""
-        if not self.after:
+        last = end + self.after
+        if self.tags and _tags_pattern(self.tags).match(text, end, last):
+            return True
+        link = _LINK.match(text, end, last) if self.after else None
+        if link is None:
             return False
-        stop = _BARRIER.search(text, end, end + self.after)
-        last = stop.start() if stop else end + self.after
-        return any(_LABEL.match(text, word.end(), end + self.after) is None for word in self._find(text, end, last))
+        word = _words_pattern(self.words).search(text, link.end(), last)
+        if word is None or _GAP.fullmatch(text, link.end(), word.start()) is None:
+            return False
+        return _LABEL.match(text, word.end(), last) is None
 
     def is_awaited(self, text: str, end: int) -> bool:
         """Whether what may still be written behind `text` could decide if one of the words follows `end`."""
-        return len(text) < end + self.after and _BARRIER.search(text, end) is None
-
-    def _find(self, text: str, low: int, high: int) -> Iterator[re.Match[str]]:
-        """The words between two positions, as `finditer` would find them, tried only where one can begin."""
-        near = lower(text[low:high])
-        starts = [low + at for word in self.beginnings if word in near for at in _positions(word, near)]
-        last = low
-        for at in sorted(starts):
-            if at >= last and (match := _words_pattern(self.words).match(text, at, high)):
-                last = match.end()
-                yield match
+        if len(text) >= end + self.after:
+            return False
+        if self.tags and _TAG_BEGUN.match(text, end):
+            return True
+        return len(text) < end + _LONGEST_LINK or _LINK.match(text, end) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +101,8 @@ class Entry:
     lead: str = ""
     lead_longest: int = 0
     literals: tuple[str, ...] = ()
-    """If given, each match (lead included) begins with one of them."""
+    """If given, each match (lead included) begins with one of them; else `gate` occurs in each text with a match."""
     gate: str = ""
-    """Else an ASCII pattern that occurs within each match; what it may say, see `gate.Signal`."""
     digits: tuple[int, int] | None = None
     """For numbers: the least and the most digits. The body is digits with at most two of ` .()/-` between them."""
     ignore_case: bool = False
@@ -102,7 +111,6 @@ class Entry:
     """For spaced entries: found in each beginning of a match that has white space. Keeps prose cheap in streams."""
     check: Callable[[str], bool] | None = None
     context: Context | None = None
-    """Words that must stand near. They are what tells where to look if there are no literals, no gate and no digits."""
     unless: Context | None = None
     """Words before which, on the contrary, it is not one."""
     score: float = 0.9
@@ -125,7 +133,8 @@ class Entry:
     @property
     def look_behind(self) -> int:
         """How many characters before a finding can decide whether it is one."""
-        window = max((words.window for words in (self.context, self.unless) if words), default=0)
+        contexts = [words for words in (self.context, self.unless) if words]
+        window = max((max(words.window, words.reach, CLOSE * bool(words.close)) for words in contexts), default=0)
         # One character for the word boundary in front of a context word or a lead, two for `before`.
         return max(window + 1, self.lead_longest + 2)
 
@@ -149,34 +158,49 @@ class Entry:
         return self.unless is None or not self.unless.precedes(text, start)
 
 
-# Between a match and the word behind it that names it.
-_BARRIER = re.compile(r"[\d\n]", re.ASCII)
+# What leads from a match to the word behind it that names it …
+_LINK = re.compile(
+    r" ?(?:[(\[] ?|(?:<-{1,2}|\u2190|<=|\u21d0) ?|(?:is|was|as|are|ist|als|est|es|\u00e9|\u00e8|\u00e4r|jest|som) )",
+    re.ASCII | re.IGNORECASE,
+)
+_LONGEST_LINK = 7
+# … and what may stand between the two: a few words.
+_GAP = re.compile(r"(?:[^\W\d]{1,16}['\u2019]?[^\W\d]? ){0,4}")
+# What is, or may become, one of `Context.tags`.
+_TAG_BEGUN = re.compile(r" ?[(\[]?[A-Za-z]*[)\]]?[ ,;|/]{0,2}\Z")
 # Behind a word that names what comes next.
 _LABEL = re.compile(r"[\"'`\])}]{0,2} ?[:=]|[^\d\n]{0,16}\d", re.ASCII)
-
-
-def _positions(word: str, text: str) -> Iterator[int]:
-    at = text.find(word)
-    while at >= 0:
-        yield at
-        at = text.find(word, at + 1)
-
-
-@cache
-def _beginnings(words: Sequence[str]) -> tuple[str, ...]:
-    # How the parts of a word are joined is for the pattern to judge.
-    return tuple(dict.fromkeys(word.split()[0].lower() for word in words))
+# Beyond it, words speak of something else ("no." and "nr." end nothing).
+_SENTENCE_END = re.compile(r"(?<![Nn][OoRr])[.!?;]\s|[\d\n]", re.ASCII)
 
 
 @cache
 def _words_pattern(words: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(_word(word) for word in words), re.ASCII)
+    return re.compile("|".join(map(_word, words)), re.ASCII)
+
+
+@cache
+def _tags_pattern(tags: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(rf" ?[(\[]?(?i:{'|'.join(tags)})[)\]]?[ ,;|/]{{0,2}}(?=[\n+(\d]|\Z)", re.ASCII)
 
 
 def _word(word: str) -> str:
-    flexible = re.escape(word).replace(r"\ ", "[ _-]?")
+    flexible = "".join(map(_letter, word))
+    if word.isupper():
+        return f"(?<![A-Za-z]){flexible}(?![A-Za-z])"
     if len(word) >= 6:  # long enough to mean itself inside a compound, too
         return f"(?i:{flexible})"
-    end = "(?![A-Za-z])" if len(word) <= 4 else ""
-    capital = re.escape(word[0].upper()) + f"(?i:{flexible[len(re.escape(word[0])) :]})"
-    return rf"(?<![A-Za-z])(?i:{flexible}){end}|(?<=[a-z]){capital}{end}"
+    # Short ones end with themselves, with the abbreviation of "number", or where `camelCase` goes on.
+    end = "(?:(?:no|nr|num|number|id)?(?![A-Za-z])|(?<=[a-z])(?=[A-Z]))" if len(word) <= 4 else ""
+    capital = word[0].upper() + f"(?i:{flexible[len(_letter(word[0])) :]})"
+    return rf"(?<![A-Za-z])(?i:{flexible}){end}|(?<=[a-z]){re.escape(capital[0])}{capital[1:]}{end}"
+
+
+def _letter(letter: str) -> str:
+    if letter == " ":
+        return r"[\s_-]?"
+    if letter == "'":
+        return "['\u2019_-]?"
+    if not letter.isascii() and letter.lower() != letter.upper():
+        return f"[{letter.lower()}{letter.upper()}]"
+    return re.escape(letter)

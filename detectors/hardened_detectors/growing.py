@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import regex
 
 _ASCII_RUN = re.compile(r"[!-~]*+\Z")
-_START = re.compile(r"(?<![A-Za-z0-9_])[A-Z0-9+(]")
+_START = re.compile(r"(?<![A-Za-z0-9_])(?:[A-Z0-9+(]|[a-z][a-z]\d)")
 """How a match begins that has white space in it or waits for words behind it."""
 
 _DIGIT = re.compile(r"\d", re.ASCII)

@@ -12,9 +12,27 @@ from hardened_detectors.entry import Context, Entry
 from .numbers import AFTER, BEFORE
 
 _PHONE_WORDS = (
-    "phone", "mobile", "tel", "telephone", "telefon", "téléphone", "teléfono", "telefono", "cell", "cellphone", "fax", "whatsapp", "call me",
-    "call us", "call him", "call her", "call them", "contact number", "contact no", "handy", "portable", "móvil", "sms", "text me",
+    "phone", "mobile", "tel", "tél", "telephone", "telefon", "telefono", "téléphone", "teléfono", "telefone", "telefoon", "cell", "cellphone", "fax", "gsm",
+    "whatsapp", "sms", "hotline", "call me", "call us", "call him", "call her", "call them", "call at", "call on", "can call", "please call", "to call",
+    "reach me", "reach us", "reach him", "reach her", "reach them", "text me", "text us", "ring me", "dial", "answering at", "messages to", "callback",
+    "contact number", "contact no", "handy", "rufnummer", "durchwahl", "mobil", "portable", "móvil", "movil", "celular", "cellulare", "telemóvel", "komórka",
+    "cep no", "电话", "手机", "電話", "携帯", "전화", "휴대폰",
 )  # fmt: skip
+_PHONE_TAGS = ("office", "mobile", "cell", "fax", "home", "work", "direct", "phone", "tel", "main")
+_OTHER_WORDS = (
+    "order",
+    "tracking",
+    "ticket",
+    "invoice",
+    "case",
+    "reference",
+    "serial",
+    "imei",
+    "timestamp",
+    "created at",
+    "updated at",
+    "call id",
+)
 
 
 def _phone_length(value: str) -> bool:
@@ -22,12 +40,18 @@ def _phone_length(value: str) -> bool:
     return 8 <= len(checks.digits(value.split("x")[0])) <= 15
 
 
+# Written as a date, an IP address, a decimal number, or seconds or milliseconds since 1970.
+_NO_PHONE = re.compile(
+    r"\d{4}-\d\d-\d\d.*|\d\d[/.]\d\d[/.]\d{4}.*|\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d{1,3}|1[4-9]\d{8}(?:\d{3})?|(?:19|20)\d{6}",
+    re.ASCII,
+)
+
+
 def _local_phone(value: str) -> bool:
-    """7 to 13 digits that are not written as a date, and not one digit repeated."""
-    number = checks.digits(value)
-    dated = re.search(r"\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4}|\d\d\.\d\d\.\d{4}|/\d{4}/", value)
+    """7 to 13 digits that are not written as something else, and not one digit repeated."""
+    number = checks.digits(value.split("x")[0])
     balanced = value.count("(") == value.count(")")
-    return 7 <= len(number) <= 13 and len(set(number)) > 1 and balanced and dated is None
+    return 7 <= len(number) <= 13 and len(set(number)) > 1 and balanced and _NO_PHONE.fullmatch(value) is None
 
 
 ENTRIES = (
@@ -76,30 +100,65 @@ ENTRIES = (
     Entry(
         category="phone",
         before=BEFORE,
-        body=r"0[1-9]\d{1,3}[ /-]\d{3,4}[ -]?\d{3,5}",
+        body=r"0[1-9]\d{1,3}[ /-]\d{3,4}[ -]?\d{3,5}|0[1-9](?: \d\d){4}|0[1-9](?:\.\d\d){4}|\(0[1-9]\d{0,3}\) ?\d{3,4}[ -]?\d{3,5}|\(\d\d\) ?9?\d{4}-\d{4}",
         after=AFTER,
-        longest=16,
+        longest=18,
         digits=(9, 13),
         spaced=True,
         spans=r"\d",
         score=0.8,
-        examples=("ring «020 7946 0958»", "«0170 1234567»"),
-        counterexamples=("0.1234 5678", "00 123 456", "2024-01-01 10"),
+        examples=(
+            "ring «020 7946 0958»",
+            "«0170 1234567»",
+            "au «01 23 45 67 89»",
+            "«(030) 1234567»",
+            "em «(11) 91234-5678»",
+            "(«(03) 5327 5996»)",
+        ),
+        counterexamples=(
+            "0.1234 5678",
+            "00 123 456",
+            "2024-01-01 10",
+            "01 02 03 04",
+            "f(12) 1234-5678",
+            "01-23-45-67-89",
+        ),
     ),
     Entry(
         category="phone",
         before=BEFORE,
-        body=r"\(?\d(?:[ .()-]{0,2}\d){6,12}(?: ?x\d{1,5})?",
+        body=r"\(?\d(?:[ .()/-]{0,2}\d){6,12}(?: ?x\d{1,5})?",
         after=AFTER,
         longest=2 + 13 * 3 + 7,
         digits=(7, 18),
         spaced=True,
         spans=r"\d",
         check=_local_phone,
-        context=Context(words=_PHONE_WORDS, window=32),
+        context=Context(words=_PHONE_WORDS, tags=_PHONE_TAGS, window=40, after=24),
+        unless=Context(words=_OTHER_WORDS, window=20),
         score=0.75,
-        examples=("phone: «(37) 788-063»", '"mobile": "«5550100123»"', "contactPhone=«987 225 5171»"),
-        counterexamples=("the hotel 5550100123", "created_at 1700000000", "phone call on 2024-01-15"),
+        examples=(
+            "phone: «(37) 788-063»",
+            '"mobile": "«5550100123»"',
+            "contactPhone=«987 225 5171»",
+            "You can call «9469 9966»",
+            "Tel. «0171/1234567»",
+            "They are not answering at «78 651 450»",
+            "«416 60 039» office",
+            "fax\n«001-518-640-0854» mobile",
+            "«06-24312407» is my phone number",
+            "手机：«13812345678»",
+        ),
+        counterexamples=(
+            "the hotel 5550100123",
+            "created_at 1700000000",
+            "phone call on 2024-01-15",
+            "phone ticket 5550100123",
+            "5550100123 mobile users",
+            "phone 1715941353",
+            "tool_call_id 5550100123",
+            "mobile app v2.4, build 20240115",
+        ),
     ),
     Entry(
         category="ip_address",

@@ -10,19 +10,35 @@ from hardened_detectors.entry import Context, Entry
 from .numbers import AFTER, BEFORE
 
 _CARD_WORDS = (
-    "card",
-    "credit",
-    "debit",
-    "visa",
-    "mastercard",
-    "maestro",
-    "amex",
-    "cc",
-    "karte",
-    "carte",
-    "tarjeta",
-    "carta",
-)
+    "card", "credit", "debit", "visa", "mastercard", "maestro", "amex", "american express", "cc", "ccnumber", "PAN", "karte", "carte", "tarjeta", "carta",
+    "cartão", "cartao", "kaart", "karta", "karty", "kart", "kreditkort", "银行卡", "信用卡", "カード", "카드",
+)  # fmt: skip
+_ACCOUNT_WORDS = (
+    "bank account", "account number", "account no", "account nr", "account #", "acct", "checking", "savings account", "cuenta bancaria", "número de cuenta",
+    "numero de cuenta", "kontonummer", "compte bancaire", "numéro de compte", "conto corrente", "número da conta", "conta bancária", "rekeningnummer",
+    "numer konta", "hesap numarası", "银行账号", "银行账户", "口座番号", "계좌번호",
+)  # fmt: skip
+
+
+def _iban_body() -> str:
+    """For each country as many characters as it uses, so that a word behind an IBAN never becomes a part of it."""
+    countries: dict[int, list[str]] = {}
+    for country, length in checks.IBAN_LENGTHS.items():
+        countries.setdefault(length, []).append(country)
+    return "|".join(
+        rf"(?:{'|'.join(names)})\d\d(?:[ -]?[A-Z0-9]{{4}}){{{(length - 4) // 4}}}"
+        + (rf"[ -]?[A-Z0-9]{{{length % 4}}}" if length % 4 else "")
+        for length, names in sorted(countries.items())
+    )
+
+
+def _country_gate() -> str:
+    """Two letters of a country, two digits and at least four more characters."""
+    second: dict[str, str] = {}
+    for country in sorted(checks.IBAN_LENGTHS):
+        second[country[0]] = second.get(country[0], "") + country[1]
+    return "(?:" + "|".join(f"{first}[{letters}]" for first, letters in second.items()) + r")\d\d[ -]?[A-Z0-9]{4}"
+
 
 ENTRIES = (
     Entry(
@@ -48,22 +64,25 @@ ENTRIES = (
         digits=(12, 19),
         spaced=True,
         spans=r"\d",
-        check=checks.credit_card,
-        context=Context(words=_CARD_WORDS, window=48),
-        score=0.9,
-        examples=("Visa «4222222222222»", "Maestro card: «6759 6498 2643 8453»"),
-        counterexamples=("4222222222222",),
+        check=checks.card_number,
+        context=Context(words=_CARD_WORDS, window=48, reach=112, after=40),
+        score=0.85,
+        examples=("Visa «4222222222222»", "Maestro card: «6759 6498 2643 8453»", "tarjeta «6759649826438453»", "«6304000000000000» is my card number",
+                  "my card 4222222222222 is old, the new one «180072992103979»"),
+        counterexamples=("4222222222222", "card 4222222222223", "card 0000000000000"),
     ),
     Entry(
         category="iban",
-        body=r"[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)",
-        longest=43,
-        gate=r"[A-Z][A-Z]\d\d[ -]?[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]",
+        ignore_case=True,
+        body=_iban_body(),
+        longest=41,
+        gate="(?i)" + _country_gate(),
         spaced=True,
         spans=r"\d",
         check=checks.iban,
         score=0.97,
-        examples=("to «DE89370400440532013000».", "IBAN: «GB29 NWBK 6016 1331 9268 19»", "«FR14 2004 1010 0505 0001 3M02 606» ok"),
+        examples=("to «DE89370400440532013000».", "IBAN: «GB29 NWBK 6016 1331 9268 19»", "«FR14 2004 1010 0505 0001 3M02 606» ok",
+                  "iban «gb29nwbk60161331926819»", "«BE71 0961 2345 6769» BIC GKCCBEBB", "«no93 8601 1117 947» it is"),
         counterexamples=("DE88370400440532013000", "XX89370400440532013000", "SKU AB12 CDEF"),
     ),
     Entry(
@@ -93,9 +112,9 @@ ENTRIES = (
         longest=9,
         digits=(9, 9),
         check=checks.aba_routing,
-        context=Context(words=("routing", "aba", "rtn", "bank transit")),
+        context=Context(words=("routing", "ABA", "RTN", "bank transit", "transit number"), close=("aba", "rtn"), reach=120, after=48),
         score=0.85,
-        examples=("routing number «021000021»", "aba=«101399021»"),
+        examples=("routing number «021000021»", "aba=«101399021»", "«021000021» is the routing number", "«021000021» <- ABA, please"),
         counterexamples=("021000021", "routing 021000022"),
     ),
     Entry(
@@ -106,13 +125,12 @@ ENTRIES = (
         longest=17,
         digits=(8, 17),
         check=lambda value: len(set(value)) > 2,
-        context=Context(
-            words=("bank account", "account number", "account no", "account nr", "account #", "acct", "checking", "savings account",
-                   "accountnumber", "kontonummer"),
-            window=32,
-        ),
+        context=Context(words=_ACCOUNT_WORDS, window=32, reach=112, after=40),
+        unless=Context(words=("aws", "amazon"), window=32),
         score=0.7,
-        examples=('{"accountNumber": "«31656299»"', "checking account - «756212385»"),
-        counterexamples=("on account of 31656299", "31656299", "account number 1234567"),
+        examples=('{"accountNumber": "«31656299»"', "checking account - «756212385»", "«15136828» <- checking account, please", "bank_acct_no: «000123456789»",
+                  "the account number that we talked about during your last call should be «99028944»", "Kontonummer «532013000»"),
+        counterexamples=("on account of 31656299", "31656299", "account number 1234567", "AWS account number 123456789012", "31656299: bank account closed",
+                         "Your account number was changed. See ticket no longer than a month ago, which is 31656299"),
     ),
 )  # fmt: skip

@@ -4,15 +4,37 @@
 
 from __future__ import annotations
 
+import re
+
 from hardened_detectors import checks
 from hardened_detectors.entry import Context, Entry
 
 from .numbers import AFTER, BEFORE
 
 _MONTH = "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+# Months of other languages that differ from the English ones; they stand behind the day.
+_MONTHS = (
+    "J[aä]nner|Januar|Februar|M[aä]rz|Mai|Juni|Juli|Oktober|Dezember|janvier|f[eé]vrier|mars|avril|mai|juin|juillet|ao[uû]t|septembre|octobre|novembre|"
+    "d[eé]cembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|janeiro|fevereiro|mar[cç]o|maio|junho|julho|"
+    "setembro|outubro|novembro|dezembro|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre|januari|februari|maart|april|mei|juni|"
+    "juli|augustus|oktober|december|stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|wrze[sś]nia|pa[zź]dziernika|listopada|grudnia|Ocak|"
+    "[SŞ]ubat|Mart|Nisan|May[iı]s|Haziran|Temmuz|A[gğ]ustos|Eyl[uü]l|Ekim|Kas[iı]m|Aral[iı]k"
+)
+_DAY = "(?:3[01]|[12]\\d|0?[1-9])"
+_YEAR = "(?:19|20)\\d\\d"
 _BIRTH_WORDS = (
-    "birth", "birthday", "birthdate", "dob", "d.o.b", "born", "geburtsdatum", "geboren", "geb.", "naissance", "nacimiento", "nascita", "nascimento",
-    "geboortedatum",
+    "birth", "birthday", "birthdate", "date of birth", "dob", "d.o.b", "born", "born on", "geburtsdatum", "geburtstag", "geboren", "geb.", "naissance",
+    "né le", "née le", "nacimiento", "nacido", "nacida", "nascita", "nato il", "nata il", "nascimento", "nascido", "nascida", "geboortedatum",
+    "urodzenia", "urodzony", "urodzona", "doğum", "dogum", "födelsedatum", "fødselsdato", "syntymäaika", "出生", "生年月日", "생년월일", "生日",
+)  # fmt: skip
+_PASSPORT_WORDS = (
+    "passport", "reisepass", "passeport", "pasaporte", "passaporto", "passaporte", "paspoort", "paszport", "pasaport", "护照", "パスポート", "여권",
+)  # fmt: skip
+_LICENSE_WORDS = (
+    "driver's license", "driver license", "driver's licence", "driver licence", "driving license", "driving licence", "driver's lic", "drivers permit",
+    "DL", "dl number", "dl no", "dl #", "dl:", "license number", "licence number", "license no", "licence no", "führerschein", "fuehrerschein",
+    "permis de conduire", "licencia de conduc", "permiso de conduc", "carnet de conducir", "patente di guida", "carteira de motorista", "CNH",
+    "carta de condução", "rijbewijs", "prawo jazdy", "prawa jazdy", "ehliyet", "sürücü belgesi", "驾驶证", "驾照", "運転免許", "운전면허",
 )  # fmt: skip
 
 ENTRIES = (
@@ -20,44 +42,60 @@ ENTRIES = (
         category="date_of_birth",
         before=r"(?<![A-Za-z0-9_])(?<!\d[-./])",
         body=(
-            r"(?:19|20)\d\d[-./](?:0?[1-9]|1[0-2])[-./](?:3[01]|[12]\d|0?[1-9])|(?:3[01]|[12]\d|0?[1-9])[-./](?:3[01]|[12]\d|0?[1-9])[-./](?:(?:19|20)\d\d|\d\d)"
-            rf"|(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?: of)? {_MONTH},? (?:19|20)\d\d"
-            rf"|{_MONTH} (?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?,? (?:19|20)\d\d"
+            rf"{_YEAR}[-./](?:0?[1-9]|1[0-2])[-./]{_DAY}|{_DAY}[-./]{_DAY}[-./](?:{_YEAR}|\d\d)|{_DAY}[-. ]{_MONTH}[-. ]{_YEAR}"
+            rf"|{_DAY}(?:st|nd|rd|th|er)?(?: of)? {_MONTH},? {_YEAR}|{_MONTH} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}"
+            rf"|{_DAY}(?:\.|er|º)?(?: de| d')? (?:{_MONTHS})(?: de| del)? {_YEAR}|{_YEAR}(?:年 ?|년 ?)(?:1[0-2]|0?[1-9])(?:月 ?|월 ?){_DAY}[日일]"
         ),
         after=r"(?![A-Za-z0-9_]|[-./]\d)",
-        longest=24,
+        longest=36,
+        gate=(
+            r"(?i)birth|dob|d\.o\.b|born|gebor|geburt|geb\.|naissance|née? le|nacimiento|nacid|nasci|nat[oa] il|geboorte|urodz|doğum|dogum|fødsel|födelse|syntym|"
+            "出生|生年月日|생년월일|生日"
+        ),
         spaced=True,
         spans=rf"\d|\b{_MONTH} ",
-        context=Context(words=_BIRTH_WORDS, window=40),
+        context=Context(words=_BIRTH_WORDS, window=40, reach=112, after=40),
         score=0.75,
-        examples=("born on «12 March 1990» in", "DOB: «1983-03-02»", "date of birth «September 18, 1959».", '"dateOfBirth": "«03/02/1983»"'),
-        counterexamples=("released on 12 March 1990", "birth rate 2019", "1983-03-02"),
+        examples=(
+            "born on «12 March 1990» in", "DOB: «1983-03-02»", "date of birth «September 18, 1959».", '"dateOfBirth": "«03/02/1983»"', "bornon='«1945-09-25»'",
+            "Geburtsdatum: «3. März 1984»", "née le «1er avril 1971»", "fecha de nacimiento: «4 de julio de 1992»", "生年月日 «1990年3月12日»",
+            "«1981-09-20» is the date of birth we have", "born «12-Mar-1990»", "name,dob,plan\nJ. D.,«03.02.2006»,ok",
+        ),
+        counterexamples=("released on 12 March 1990", "birth rate 2019", "1983-03-02", "He was born in Bonn, as he says. Then the bill is due on 2024-03-01", "stillborn plan of 2024-03-01",
+                         "2024-03-01 birthday: 1", "due 2024-03-01, born later"),
     ),
     Entry(
         category="us_passport",
         before=BEFORE,
-        body=r"[A-Z]\d{7,8}|\d{8,9}",
+        body=r"[A-Za-z]\d{7,8}|\d{8,9}",
         after=AFTER,
         longest=9,
-        context=Context(words=("passport", "reisepass", "passeport", "pasaporte", "passaporto"), window=32),
+        gate=r"(?i)passp|reisepass|pasap|paspoort|paszport|护照|パスポート|여권",
+        context=Context(words=_PASSPORT_WORDS, window=40, reach=112, after=40),
         score=0.75,
-        examples=("US passport - «C80109445»", "us_passport=«273701688»", '"passportNumber": "«A80588609»"'),
-        counterexamples=("C80109445", "passport 1234", "passport since 2019"),
+        examples=("US passport - «C80109445»", "us_passport=«273701688»", '"passportNumber": "«A80588609»"', "«C80109445» is my US passport number",
+                  "«C80109445» (passport)", "the passport that they renewed for us last summer should be «C80109445»", "Reisepass-Nr.: «c80109445»"),
+        counterexamples=("C80109445", "passport 1234", "passport since 2019", "#12345678: passport renewal", "12345678 - passport renewal", "12345678, passport: no",
+                         "No passport so far, we heard, and nothing is known about it. Ticket 12345678"),
     ),
     Entry(
         category="us_driver_license",
         before=BEFORE,
-        body=r"[A-Z]{1,2}\d{6,14}|[A-Z]\d{3}-\d{4}-\d{4}|\d{7,10}",
-        after=AFTER,
-        longest=16,
-        context=Context(
-            words=("driver's license", "drivers license", "driver license", "driving license", "driving licence", "driver's licence", "driver licence",
-                   "drivers licence", "dl number", "dl no", "dl #", "driverslicense", "driverlicense", "license number", "licence number", "führerschein"),
-            window=32,
+        body=(
+            r"[A-Za-z]{1,3}\d{5,14}[A-Za-z]?|[A-Za-z]?\d{3,4}(?:-\d{2,6}){2,4}(?:-\d)?|[A-Za-z](?:-\d{3}){4}|[A-Za-z]\d{4}(?: \d{5}){2}|\d{7,12}|\d\d[A-Z]{3}\d{5}"
+            r"|WDL[A-Z0-9]{9}|[A-Z]{2,5}9{0,3}\d{6}[A-Z9]{2}\d[A-Z]{2}"
         ),
+        after=AFTER,
+        longest=36,
+        gate=r"(?i)driv|licen[sc]|\bdl\b|dl[ _-]?n|dl ?#|dl:|f(?:ü|ue)hrerschein|permis de cond|permiso de|carnet de|patente di|carteira de|cnh|carta de cond|rijbewijs|praw[oa] jazdy|ehliyet|sürücü|驾|運転|운전",
+        spaced=True,
+        spans=r"\d",
+        check=lambda value: re.fullmatch(r"(?:19|20)\d\d-\d\d-\d\d", value) is None,
+        context=Context(words=_LICENSE_WORDS, window=40, reach=112, after=40),
         score=0.75,
-        examples=('{"driverslicense": "«P8348978»"', "DL number: «C406177226871»", "driver's license «T792547804779»"),
-        counterexamples=("P8348978", "the MIT license 2024", "driver 12345678"),
+        examples=('{"driverslicense": "«P8348978»"', "DL number: «C406177226871»", "driver's license «T792547804779»", "driver’s license no. «LH329609T»", "DL «D400-7836-0001»",
+                  "driving licence: «MORGA657054SM9IJ»", "«I1394289» is the driver's license you have", "«T6230342» <- driver's license", "Führerschein «N072345678»"),
+        counterexamples=("P8348978", "the MIT license 2024", "driver 12345678", "driver's license, issued 2024-03-01", "handler 12345678", "printer driver 12345678"),
     ),
     Entry(
         category="vin",
@@ -65,9 +103,12 @@ ENTRIES = (
         longest=17,
         gate=r"\b[A-HJ-NPR-Z0-9]{17}",
         check=checks.vin,
-        context=Context(words=("vin", "vehicle", "chassis", "fahrgestell", "car")),
+        context=Context(
+            words=("VIN", "vehicle", "chassis", "châssis", "fahrgestell", "fahrzeug", "bastidor", "telaio", "chassi", "车架", "車台", "차대번호"),
+            close=("vin", "car"), reach=120, after=48,
+        ),
         score=0.85,
-        examples=("VIN - «1VGUMADB458FD6036».",),
-        counterexamples=("1VGUMADB458FD6036", "VIN 1VGUMADB458FD6037"),
+        examples=("VIN - «1VGUMADB458FD6036».", "vin_number=«1VGUMADB458FD6036»", "«1VGUMADB458FD6036» <- VIN, please store it"),
+        counterexamples=("1VGUMADB458FD6036", "VIN 1VGUMADB458FD6037", "un vin de pays que nous aimons 1VGUMADB458FD6036"),
     ),
 )  # fmt: skip
