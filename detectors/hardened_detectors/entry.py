@@ -11,9 +11,11 @@ characters around it, which is what makes detection in a stream exact.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+
+from .seen import lower
 
 AHEAD = 2
 """How many characters after a match `Entry.after` may look at."""
@@ -47,19 +49,28 @@ class Context:
     reach: int = 0
     after: int = 0
 
+    @property
+    def beginnings(self) -> tuple[str, ...]:
+        """The first part of each word, in lower case: one of them occurs where one of the words does."""
+        return _beginnings((*self.words, *self.close, *self.tags))
+
+    @property
+    def before(self) -> int:
+        """How many characters before the match a word may begin."""
+        return max(self.window, self.reach, CLOSE if self.close else 0)
+
     def precedes(self, text: str, start: int) -> bool:
         """Whether one of the words stands before `start`."""
-        words = _words_pattern(self.words)
-        if words.search(text, max(0, start - self.window), start):
+        if self._occurs(self.words, text, start - self.window, start):
             return True
-        if self.close and _words_pattern(self.close).search(text, max(0, start - CLOSE), start):
+        if self.close and self._occurs(self.close, text, start - CLOSE, start):
             return True
         if self.reach <= self.window:
             return False
         low = max(0, start - self.reach)
         for end in _SENTENCE_END.finditer(text, low, start):
             low = end.end()
-        return words.search(text, low, start) is not None
+        return self._occurs(self.words, text, low, start)
 
     def follows(self, text: str, end: int) -> bool:
         """Whether one of the words stands behind `end`; only the `after` characters from there on decide it."""
@@ -69,7 +80,7 @@ class Context:
         link = _LINK.match(text, end, last) if self.after else None
         if link is None:
             return False
-        word = _words_pattern(self.words).search(text, link.end(), last)
+        word = next(_find(self.words, text, link.end(), last), None)
         if word is None or _GAP.fullmatch(text, link.end(), word.start()) is None:
             return False
         return _LABEL.match(text, word.end(), last) is None
@@ -81,6 +92,9 @@ class Context:
         if self.tags and _TAG_BEGUN.match(text, end):
             return True
         return len(text) < end + _LONGEST_LINK or _LINK.match(text, end) is not None
+
+    def _occurs(self, words: tuple[str, ...], text: str, low: int, high: int) -> bool:
+        return any(True for _ in _find(words, text, max(0, low), high))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +115,9 @@ class Entry:
     lead: str = ""
     lead_longest: int = 0
     literals: tuple[str, ...] = ()
-    """If given, each match (lead included) begins with one of them; else `gate` occurs in each text with a match."""
+    """If given, each match (lead included) begins with one of them."""
     gate: str = ""
+    """Else an ASCII pattern that occurs within each match; what it may say, see `gate.Signal`."""
     digits: tuple[int, int] | None = None
     """For numbers: the least and the most digits. The body is digits with at most two of ` .()/-` between them."""
     ignore_case: bool = False
@@ -111,6 +126,7 @@ class Entry:
     """For spaced entries: found in each beginning of a match that has white space. Keeps prose cheap in streams."""
     check: Callable[[str], bool] | None = None
     context: Context | None = None
+    """Words that must stand near. They are what tells where to look if there are no literals, no gate and no digits."""
     unless: Context | None = None
     """Words before which, on the contrary, it is not one."""
     score: float = 0.9
@@ -134,7 +150,7 @@ class Entry:
     def look_behind(self) -> int:
         """How many characters before a finding can decide whether it is one."""
         contexts = [words for words in (self.context, self.unless) if words]
-        window = max((max(words.window, words.reach, CLOSE * bool(words.close)) for words in contexts), default=0)
+        window = max((words.before for words in contexts), default=0)
         # One character for the word boundary in front of a context word or a lead, two for `before`.
         return max(window + 1, self.lead_longest + 2)
 
@@ -172,6 +188,30 @@ _TAG_BEGUN = re.compile(r" ?[(\[]?[A-Za-z]*[)\]]?[ ,;|/]{0,2}\Z")
 _LABEL = re.compile(r"[\"'`\])}]{0,2} ?[:=]|[^\d\n]{0,16}\d", re.ASCII)
 # Beyond it, words speak of something else ("no." and "nr." end nothing).
 _SENTENCE_END = re.compile(r"(?<![Nn][OoRr])[.!?;]\s|[\d\n]", re.ASCII)
+
+
+def _find(words: tuple[str, ...], text: str, low: int, high: int) -> Iterator[re.Match[str]]:
+    """The words between two positions, as `finditer` would find them, tried only where one can begin."""
+    near = lower(text[low:high])
+    starts = [low + at for word in _beginnings(words) if word in near for at in _positions(word, near)]
+    last = low
+    for at in sorted(starts):
+        if at >= last and (match := _words_pattern(words).match(text, at, high)):
+            last = match.end()
+            yield match
+
+
+def _positions(word: str, text: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
+
+
+@cache
+def _beginnings(words: Sequence[str]) -> tuple[str, ...]:
+    # How the parts of a word are joined is for the pattern to judge.
+    return tuple(dict.fromkeys(re.split("[ ']", word)[0].lower() for word in words))
 
 
 @cache

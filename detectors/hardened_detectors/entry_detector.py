@@ -22,7 +22,7 @@ class EntryDetector:
     def __init__(self, name: str, entries: Sequence[Entry], *, use_re2: bool = True) -> None:
         self.name = name
         self.entries = tuple(entries)
-        self._matcher = Matcher(name, self.entries)
+        self._matcher = Matcher(name, self.entries, use_re2=use_re2)
         self._gate = gate.shared(self.signals, use_re2=use_re2)
         self._growth = Growth(self.entries)
         self.look_behind = self._growth.look_behind

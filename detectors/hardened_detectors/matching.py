@@ -1,75 +1,69 @@
-"""Finds the entries of a detector in a complete text: gate first, exact patterns only where they can match."""
+"""Finds the entries of a detector in a complete text: exact patterns run only in windows around what the gate saw."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
+from . import gate
 from .api import Finding
-from .entry import AHEAD, Entry
-from .gate import Hits, Signal, Span
+from .entry import AHEAD, Context, Entry
+from .gate import WIDEST_SIGNAL, Hits, Signal, Span
 from .seen import Seen
-
-SIGNAL_BEFORE = 128
-SIGNAL_AFTER = 128
-"""The signal of an entry begins at most so many characters before or after where its pattern begins to match."""
 
 FEWEST_DIGITS = 7
 _NUMBER_SIGNAL = Signal(pattern=r"\d" + r"[ .()/-]*\d" * (FEWEST_DIGITS - 1))
 _NUMBER_RUN = re.compile(rf"\d(?:[ .()/-]{{0,2}}\d){{{FEWEST_DIGITS - 1},}}", re.ASCII)
 _NUMBER_START = re.compile(r"(?<![A-Za-z0-9_])[+(]{0,2}\d", re.ASCII)
-_DIGIT = re.compile(r"\d", re.ASCII)
+_NOT_PRINTABLE = re.compile(r"[^!-~]")
+
+Spans = Callable[[Seen, Sequence[Span]], Iterator[Span]]
+"""All matches of an entry in a text, from the stretches in which its signal occurs."""
 
 
 class Matcher:
     """All findings of `entries` in a text. They may overlap; equal ones are reported once."""
 
-    def __init__(self, detector: str, entries: Sequence[Entry]) -> None:
+    def __init__(self, detector: str, entries: Sequence[Entry], *, use_re2: bool = True) -> None:
         self._detector = detector
-        self._shapes = [entry for entry in entries if not entry.digits]
+        self._shapes = [(entry, _spans(entry)) for entry in entries if not entry.digits]
         self._bare = [entry for entry in entries if entry.digits and not entry.context]
-        self._named = [entry for entry in entries if entry.digits and entry.context]
-        self._number = len(self._shapes)  # the index of the signal for numbers
-        self.signals = (*map(_signal, self._shapes), _NUMBER_SIGNAL, *map(_context_signal, self._named))
+        named = [(entry, entry.context) for entry in entries if entry.digits and entry.context]
+        self._named = [entry for entry, _ in named]
+        # How far from a number the words can be that name it, and two characters that may stand before its digits.
+        self._before = max((context.before for _, context in named), default=0) + 2
+        self._behind = max((context.after for _, context in named), default=0)
+        self._words = gate.shared([_word_signal(context) for _, context in named], use_re2=use_re2)
+        signals = [_signal(entry) for entry, _ in self._shapes]
+        self._number = len(signals)  # the index of the signal for numbers, if there is one
+        self.signals = (*signals, _NUMBER_SIGNAL) if self._bare or named else tuple(signals)
 
     def find(self, seen: Seen, hits: Hits) -> list[Finding]:
         """What is in `seen`, ordered by position. `hits` says where which of `signals` occur."""
         found: set[Finding] = set()
         for index, stretches in hits.items():
-            if index < self._number:
-                entry = self._shapes[index]
-                spans = self._find_shape(entry, seen, stretches)
-                found.update(self._finding(entry, span) for span in spans)
-        for low, high in hits.get(self._number, ()):
-            near = (low - SIGNAL_BEFORE, high + SIGNAL_AFTER)
-            named = [
-                entry
-                for index, entry in enumerate(self._named, self._number + 1)
-                if index in hits and _any_overlaps(hits[index], near)
-            ]
-            found.update(self._find_numbers(seen.text, named, low, high))
+            if index == self._number:
+                found.update(self._find_numbers(seen.text, stretches))
+            else:
+                entry, spans = self._shapes[index]
+                found.update(self._finding(entry, span) for span in spans(seen, stretches))
         return sorted(found, key=lambda f: (f.start, f.end, f.category)) if found else []
 
-    def _find_shape(self, entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
-        if entry.literals:
-            return _find_literals(entry, seen, stretches)
-        wide = _join((low - SIGNAL_BEFORE, high + SIGNAL_AFTER) for low, high in stretches)
-        return (span for low, high in wide for span in search(entry, seen.text, max(0, low), high))
-
-    def _find_numbers(self, text: str, named: Sequence[Entry], low: int, high: int) -> Iterator[Finding]:
-        """Number entries, tried only where a number with enough digits begins."""
-        for run in _NUMBER_RUN.finditer(text, max(0, low - SIGNAL_BEFORE), high + SIGNAL_AFTER):
-            digits = [match.start() for match in _DIGIT.finditer(text, run.start(), run.end())]
-            # An opening parenthesis or a plus sign may stand before the first digit of the run.
-            for number in _NUMBER_START.finditer(text, max(low, run.start() - 2), min(high + 2, run.end())):
-                left = len(digits) - bisect_left(digits, number.start())
-                for at in range(number.start(), min(high, number.end())):
-                    bare = self._bare if self._any_bare.match(text, at) else ()
-                    for entry in (*bare, *named):
-                        if entry.digits and entry.digits[0] <= left and (span := _match(entry, text, at)):
-                            yield self._finding(entry, span)
+    def _find_numbers(self, text: str, stretches: Sequence[Span]) -> Iterator[Finding]:
+        """Number entries, tried only where a number with enough digits begins, and only if their words are near."""
+        for low, high in stretches:
+            for run in _NUMBER_RUN.finditer(text, low, high + WIDEST_SIGNAL):
+                first, end = run.span()
+                beside = text[max(0, first - self._before) : end + self._behind]
+                near = [self._named[index] for index in self._words.hits(beside)]
+                # An opening parenthesis or a plus sign may stand before the first digit of the run.
+                for number in _NUMBER_START.finditer(text, max(0, first - 2), min(high, end)):
+                    for at in range(*number.span()):
+                        bare = self._bare if self._any_bare.match(text, at) else ()
+                        for entry in (*bare, *near):
+                            if span := _match(entry, text, at):
+                                yield self._finding(entry, span)
 
     @cached_property
     def _any_bare(self) -> re.Pattern[str]:
@@ -80,53 +74,103 @@ class Matcher:
         return Finding(self._detector, entry.category, *span, entry.score)
 
 
-def _signal(entry: Entry) -> Signal:
-    return Signal(literals=entry.literals, pattern=entry.gate, ignore_case=entry.ignore_case)
-
-
-def _context_signal(entry: Entry) -> Signal:
+def _spans(entry: Entry) -> Spans:
+    """How the matches of an entry are found, that is no number: by what its signal is."""
+    if entry.literals:
+        return lambda seen, stretches: _at_literals(entry, seen, stretches)
+    if entry.gate:
+        pattern = re.compile(entry.gate, re.ASCII)
+        return lambda seen, stretches: _around_gate(entry, pattern, seen.text, stretches)
+    assert entry.context is not None
     context = entry.context
-    assert context is not None
-    # The first part of each word: how parts are joined is for the exact pattern to judge.
-    parts = {re.split("[ ']", word)[0].lower() for word in (*context.words, *context.close, *context.tags)}
-    return Signal(literals=tuple(sorted(parts)), ignore_case=True)
+    return lambda seen, stretches: _near_words(entry, context, seen, stretches)
 
 
-def _find_literals(entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
-    haystack = seen.lower if entry.ignore_case else seen.text
-    for literal in entry.literals:
-        for low, high in stretches:
-            at = haystack.find(literal, low, high + len(literal) - 1)
-            while at >= 0:
-                if span := _match(entry, seen.text, at):
-                    yield span
-                at = haystack.find(literal, at + 1, high + len(literal) - 1)
+def _signal(entry: Entry) -> Signal:
+    if entry.literals or entry.gate:
+        return Signal(literals=entry.literals, pattern=entry.gate, ignore_case=entry.ignore_case)
+    assert entry.context is not None
+    return _word_signal(entry.context)
 
 
-def _any_overlaps(stretches: Sequence[Span], near: Span) -> bool:
-    """Whether one of them has a character between the two positions. They are in ascending order."""
-    at = bisect_left(stretches, near[0], key=lambda stretch: stretch[1] - 1)
-    return at < len(stretches) and stretches[at][0] < near[1]
+def _word_signal(context: Context) -> Signal:
+    return Signal(literals=context.beginnings, ignore_case=True)
 
 
-def _join(stretches: Iterable[Span]) -> Iterator[Span]:
-    """The same positions, as stretches that do not overlap. They are in ascending order."""
-    joined: Span | None = None
+def _at_literals(entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
+    """Matches begin with a literal."""
+    for at in _occurrences(entry.literals, seen.lower if entry.ignore_case else seen.text, stretches):
+        if span := _match(entry, seen.text, at):
+            yield span
+
+
+def _around_gate(entry: Entry, pattern: re.Pattern[str], text: str, stretches: Sequence[Span]) -> Iterator[Span]:
+    """Matches have the gate in them."""
+    widest = entry.longest + entry.lead_longest
+    windows = (
+        _window(entry, text, *occurrence.span(), widest)
+        for low, high in stretches
+        for occurrence in pattern.finditer(text, low, high + WIDEST_SIGNAL)
+        if occurrence.start() < high
+    )
+    for low, high, end in _join(windows):
+        yield from search(entry, text, low, high, end)
+
+
+def _window(entry: Entry, text: str, first: int, last: int, widest: int) -> tuple[int, int, int]:
+    """Where a match can begin that has a signal from `first` to `last` in it (from, to), and where it must have ended.
+
+    An occurrence of a signal hides those that overlap it, so any in between may be the one.
+    """
+    low, end = max(0, first - widest), last + widest
+    if not entry.spaced:
+        blank = max(text.rfind(" ", low, first), text.rfind("\n", low, first))
+        low = max(low, blank + 1 - entry.lead_longest)
+        outside = _NOT_PRINTABLE.search(text, last, end)
+        end = outside.start() if outside else end
+    return low, last, end + AHEAD
+
+
+def _near_words(entry: Entry, context: Context, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
+    """Matches have no signal of their own but the words near them."""
+    widest = entry.longest + entry.lead_longest
+    before = widest + context.after if context.after else 0
+    after = context.before + entry.lead_longest
+    words = sorted(_occurrences(context.beginnings, seen.lower, stretches))
+    windows = ((max(0, at - before), at + after, at + after + widest + AHEAD) for at in words)
+    for low, high, end in _join(windows):
+        yield from search(entry, seen.text, low, high, end)
+
+
+def _occurrences(literals: Sequence[str], text: str, stretches: Sequence[Span]) -> Iterator[int]:
+    """Where any of the literals begins in one of the stretches."""
     for low, high in stretches:
-        if joined is None:
-            joined = low, high
-        elif low <= joined[1]:
-            joined = joined[0], high
+        for literal in literals:
+            end = high + len(literal) - 1
+            at = text.find(literal, low, end)
+            while at >= 0:
+                yield at
+                at = text.find(literal, at + 1, end)
+
+
+def _join(windows: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """The same beginnings and ends, with windows that overlap made one. They are in ascending order."""
+    last: tuple[int, int, int] | None = None
+    for low, high, end in windows:
+        if last is None:
+            last = low, high, end
+        elif low <= last[1]:
+            last = last[0], max(high, last[1]), max(end, last[2])
         else:
-            yield joined
-            joined = low, high
-    if joined is not None:
-        yield joined
+            yield last
+            last = low, high, end
+    if last is not None:
+        yield last
 
 
-def search(entry: Entry, text: str, low: int, high: int) -> Iterator[Span]:
-    """The matches of one entry that begin in `[low, high)`, by trying each position: by definition right."""
-    at, end = low, high + entry.lead_longest + entry.longest + AHEAD
+def search(entry: Entry, text: str, low: int, high: int, end: int) -> Iterator[Span]:
+    """The matches of one entry that begin in `[low, high)` and end by `end`, by trying each position."""
+    at = low
     while (match := entry.pattern.search(text, at, end)) and match.start() < high:
         span = match.span("value")
         if entry.accepts(text, *span):

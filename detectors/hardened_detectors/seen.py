@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def lower(text: str) -> str:
+    """`text` in lower case, with the same length."""
+    return text.replace("\u0130", "I").lower()  # `İ` is the only character whose lower case is longer
+
+
 class Seen:
     """A text and what more than one detector wants to know of it, made once, when it is asked for."""
 
@@ -16,6 +21,5 @@ class Seen:
     def lower(self) -> str:
         """The text in lower case, with the same length."""
         if self._lower is None:
-            # `İ` is the only character whose lower case is longer.
-            self._lower = self.text.replace("\u0130", "I").lower()
+            self._lower = lower(self.text)
         return self._lower

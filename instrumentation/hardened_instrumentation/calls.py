@@ -182,7 +182,7 @@ class Wire(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """One logical request to a model, as the application made it; the SDK's own retries are inside it."""
+    """One logical request to a model, as the application made it; however often it is sent."""
 
     sdk: str  # the SDK's package: openai, anthropic, …
     provider: str  # gen_ai.provider.name
@@ -198,7 +198,8 @@ class Call:
     propagate: bool = False  # whether the SDK itself would have sent the trace context
     binary: bool = False  # whether the answer is no text, whatever its header says
     native_span: bool = False  # whether the SDK itself emits the span of this call
-    max_retries: int | None = None  # None leaves the SDK's own count
+    retries: int | None = None  # how often the SDK itself would send it again; None: nobody but the SDK can do so
+    max_retries: int | None = None  # what the SDK shall do of it within one `Send`; None leaves its own count
     body_changed: bool = False
 
     def replace(self, body: Json) -> None:
@@ -296,10 +297,14 @@ class Effect(Generic[T]):
 
 @dataclass(slots=True)
 class Send(Effect[Reply]):
-    """Let the SDK send the call, with its own retries. `scope` is entered around the SDK's work, in its frame."""
+    """Let the SDK send the call. A flow may send several times: the last answer is delivered, the others are dropped.
+
+    `scope` is entered around the SDK's work, in its frame. `attempt` is how often the flow has sent the call before.
+    """
 
     call: Call
     scope: AbstractContextManager[object]
+    attempt: int = 0
 
 
 @dataclass(slots=True)
@@ -318,6 +323,13 @@ class Work(Effect[T]):
 
     function: Callable[[], T]
     twin: Callable[[], Awaitable[T]] | None = None
+
+
+@dataclass(slots=True)
+class Sleep(Effect[None]):
+    """Wait so many seconds."""
+
+    seconds: float
 
 
 Flow = Generator[Effect[Any], Any, None]

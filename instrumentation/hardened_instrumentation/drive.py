@@ -2,16 +2,20 @@
 
 The SDK calls us twice within one request: in its `request` method, where the call begins, and when a response has
 arrived but nothing of it is parsed. The flow waits at its `Send` between the two. So `Exchange.run` and
-`Exchange.arrived` are the whole protocol, and the SDK's own code (retries, middleware, parsing) runs unchanged.
+`Exchange.arrived` are the whole protocol, and the SDK's own code (middleware, parsing) runs unchanged.
+
+A flow that does not deliver the response that has arrived wants to send again: the response is dropped, the SDK's
+frames are unwound, and what the flow asks for next is done outside them.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import Any, Protocol
 
-from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Reply, Send, Work
+from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Reply, Send, Sleep, Work
 
 _current: ContextVar[Exchange | None] = ContextVar("hardened_exchange", default=None)
 
@@ -26,7 +30,19 @@ def active() -> Exchange | None:
 
 
 class Again(BaseException):
-    """Unwinds the SDK's frames when the flow wants to send once more. Never leaves this module's drivers."""
+    """Unwinds the SDK's frames when the flow does not want the response. Never leaves this module's drivers."""
+
+
+class Arrived(Reply, Protocol):
+    """A reply whose connection the driver can let go."""
+
+    def drop(self) -> None:
+        """Close the response unread."""
+        ...
+
+    async def adrop(self) -> None:
+        """`drop` for an async caller."""
+        ...
 
 
 class Exchange:
@@ -39,6 +55,11 @@ class Exchange:
         self.call = call
         self.effect: Effect[Any] | None = None
         self.finished = False
+
+    @property
+    def attempt(self) -> int:
+        """How often the flow had sent the call before the request that is on its way."""
+        return self.effect.attempt if isinstance(self.effect, Send) else 0
 
     def send(self, value: Any) -> None:
         """Resume the flow with the result of its effect; raises what the flow raises."""
@@ -67,7 +88,7 @@ class Exchange:
         """Drive the flow; `transmit` lets the SDK perform the request and returns the SDK's object."""
         self.send(None)
         while True:
-            self._work()
+            self._perform()
             effect = self.effect
             if not isinstance(effect, Send):
                 raise RuntimeError(f"a flow must send before it ends, got {effect!r}")
@@ -85,12 +106,13 @@ class Exchange:
                 self.close()
             return result
 
-    def arrived(self, reply: Reply, deliver: Callable[[], Any]) -> Any:
+    def arrived(self, reply: Arrived, deliver: Callable[[], Any]) -> Any:
         """A response is there: let the flow look at it, then let the SDK build its object with `deliver`."""
         with _Current(None):
             self.send(reply)
-            self._work()
-            if isinstance(self.effect, Send):
+            self._perform(Work)
+            if not self._delivers(reply):
+                reply.drop()
                 raise Again
             try:
                 result = deliver()
@@ -102,10 +124,14 @@ class Exchange:
                 self.send(result)
             return result
 
-    def _work(self) -> None:
-        while isinstance(effect := self.effect, Work):
+    def _delivers(self, reply: Reply) -> bool:
+        return self.effect is None or (isinstance(self.effect, Deliver) and self.effect.reply is reply)
+
+    def _perform(self, kinds: type[Effect[Any]] | tuple[type[Effect[Any]], ...] = (Work, Sleep)) -> None:
+        """Do what the flow asks for, as long as it is of these kinds."""
+        while isinstance(effect := self.effect, kinds):
             try:
-                value = effect.function()
+                value = _PERFORM[type(effect)](effect)
             except BaseException as error:  # noqa: BLE001 - the flow decides
                 self.throw(error)
             else:
@@ -117,7 +143,7 @@ class Exchange:
         """`run` for an async caller."""
         self.send(None)
         while True:
-            await self._awork()
+            await self._aperform()
             effect = self.effect
             if not isinstance(effect, Send):
                 raise RuntimeError(f"a flow must send before it ends, got {effect!r}")
@@ -135,12 +161,13 @@ class Exchange:
                 self.close()
             return result
 
-    async def aarrived(self, reply: Reply, deliver: Callable[[], Awaitable[Any]]) -> Any:
+    async def aarrived(self, reply: Arrived, deliver: Callable[[], Awaitable[Any]]) -> Any:
         """`arrived` for an async caller."""
         with _Current(None):
             self.send(reply)
-            await self._awork()
-            if isinstance(self.effect, Send):
+            await self._aperform(Work)
+            if not self._delivers(reply):
+                await reply.adrop()
                 raise Again
             try:
                 result = await deliver()
@@ -152,16 +179,41 @@ class Exchange:
                 self.send(result)
             return result
 
-    async def _awork(self) -> None:
-        while isinstance(effect := self.effect, Work):
-            import anyio.to_thread
-
+    async def _aperform(self, kinds: type[Effect[Any]] | tuple[type[Effect[Any]], ...] = (Work, Sleep)) -> None:
+        while isinstance(effect := self.effect, kinds):
             try:
-                value: Any = await (effect.twin() if effect.twin else anyio.to_thread.run_sync(effect.function))
+                value = await _APERFORM[type(effect)](effect)
             except BaseException as error:  # noqa: BLE001 - the flow decides
                 self.throw(error)
             else:
                 self.send(value)
+
+
+def _work(effect: Work[Any]) -> Any:
+    return effect.function()
+
+
+def _sleep(effect: Sleep) -> None:
+    time.sleep(effect.seconds)
+
+
+async def _awork(effect: Work[Any]) -> Any:
+    if effect.twin is not None:
+        return await effect.twin()
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(effect.function)
+
+
+async def _asleep(effect: Sleep) -> None:
+    import anyio
+
+    await anyio.sleep(effect.seconds)
+
+
+_PERFORM: dict[type[Any], Callable[[Any], Any]] = {Work: _work, Sleep: _sleep}
+_APERFORM: dict[type[Any], Callable[[Any], Awaitable[Any]]] = {Work: _awork, Sleep: _asleep}
+"""How an effect that does not need the SDK is performed."""
 
 
 class _Current:

@@ -70,6 +70,12 @@ class HttpReply:
         response.stream = _package(response.__class__).ByteStream(response.content)
         _drop_encoding(response, len(response.content))
 
+    def drop(self) -> None:
+        self.response.close()
+
+    async def adrop(self) -> None:
+        await self.response.aclose()
+
     def attach(self, session: StreamSession) -> None:
         self._send_through(Rewriter(session, self.framing()))
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Protocol
 
-from hardened_instrumentation.calls import Call, Handler, Send
+from hardened_instrumentation.calls import Handler, Send
 from hardened_instrumentation.drive import Exchange, active
 from hardened_instrumentation.framing import dump_json, parse_json
 from hardened_instrumentation.http_reply import HttpReply
@@ -22,6 +22,8 @@ from hardened_instrumentation.patches import Patches, SeamMissing
 from hardened_instrumentation.routes import Describe
 
 _log = logging.getLogger("hardened")
+
+RETRY_COUNT = "x-stainless-retry-count"
 
 
 class Active(Protocol):
@@ -66,11 +68,12 @@ def _request(original: Callable[..., Any], describe: Describe, current: Active) 
     @functools.wraps(original)
     def request(self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
         def transmit(effect: Send) -> Any:
-            return original(self, cast_to, _apply(effect.call, options), stream=stream, stream_cls=stream_cls)
+            return original(self, cast_to, _apply(effect, options, key), stream=stream, stream_cls=stream_cls)
 
         exchange = _begin(self, options, stream, describe, current)
         if exchange is None:
             return original(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+        key = _idempotency_key(self, options)
         return exchange.run(transmit)
 
     return request
@@ -80,11 +83,12 @@ def _arequest(original: Callable[..., Any], describe: Describe, current: Active)
     @functools.wraps(original)
     async def request(self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
         async def transmit(effect: Send) -> Any:
-            return await original(self, cast_to, _apply(effect.call, options), stream=stream, stream_cls=stream_cls)
+            return await original(self, cast_to, _apply(effect, options, key), stream=stream, stream_cls=stream_cls)
 
         exchange = _begin(self, options, stream, describe, current)
         if exchange is None:
             return await original(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+        key = _idempotency_key(self, options)
         return await exchange.arun(transmit)
 
     return request
@@ -99,7 +103,7 @@ def _process_response(original: Callable[..., Any]) -> Callable[..., Any]:
         exchange = active()
         if exchange is None:
             return deliver()
-        reply = HttpReply(response, exchange.call, streamed=stream, retries=arguments.get("retries_taken", 0))
+        reply = _reply(exchange, response, stream, arguments)
         if reply.unread:
             response.read()
             reply.make_readable_again()
@@ -117,13 +121,21 @@ def _aprocess_response(original: Callable[..., Any]) -> Callable[..., Any]:
         exchange = active()
         if exchange is None:
             return await deliver()
-        reply = HttpReply(response, exchange.call, streamed=stream, retries=arguments.get("retries_taken", 0))
+        reply = _reply(exchange, response, stream, arguments)
         if reply.unread:
             await response.aread()
             reply.make_readable_again()
         return await exchange.aarrived(reply, deliver)
 
     return process_response
+
+
+def _reply(exchange: Exchange, response: Any, stream: bool, arguments: dict[str, Any]) -> HttpReply:
+    """What has arrived. The SDK's object tells how often the call was sent again, by the SDK or by the flow."""
+    taken = exchange.attempt + arguments.get("retries_taken", 0)
+    if "retries_taken" in arguments:
+        arguments["retries_taken"] = taken
+    return HttpReply(response, exchange.call, streamed=stream, retries=taken)
 
 
 def _begin(client: Any, options: Any, stream: bool, describe: Describe, current: Active) -> Exchange | None:
@@ -154,19 +166,56 @@ def wire_body(options: Any) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None  # pyright: ignore[reportUnknownVariableType]
 
 
-def _apply(call: Call, options: Any) -> Any:
+def retries(client: Any, options: Any) -> int | None:
+    """How often the SDK would send the request again; `None` if only the SDK can say or do that.
+
+    A file or an iterator in the request is spent when it was sent once, and only the SDK may know how to rewind it.
+    """
+    count = options.get_max_retries(client.max_retries)
+    if not isinstance(count, int) or count < 0 or options.files:
+        return None
+    if not isinstance(getattr(options, "content", None), bytes | None) or _holds_iterator(options.json_data):
+        return None
+    return count
+
+
+def _holds_iterator(body: Any) -> bool:
+    values = body.values() if isinstance(body, Mapping) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return any(hasattr(value, "__next__") for value in values)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _apply(effect: Send, options: Any, key: str | None) -> Any:
     """The options with what the flow has changed; the application's own objects stay as they are."""
+    call = effect.call
     update: dict[str, Any] = {}
     if call.body is not None and call.body_changed:
         update["json_data"] = call.body
         update["extra_json"] = None
         if getattr(options, "content", None) is not None:  # the body came as bytes, and goes as bytes
             update["json_data"], update["content"] = None, dump_json(call.body)
-    if call.headers:
-        update["headers"] = {**_mapping(options.headers), **call.headers}
+    headers = _headers(effect, _mapping(options.headers))
+    if headers:
+        update["headers"] = headers
     if call.max_retries is not None:
         update["max_retries"] = call.max_retries
+    if key is not None:
+        update["idempotency_key"] = key
     return options.model_copy(update=update) if update else options
+
+
+def _headers(effect: Send, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The request's headers, if they differ from those that the application has given."""
+    added = effect.call.headers
+    if effect.attempt and all(name.lower() != RETRY_COUNT for name in given):  # as the SDK counts its own
+        added = {**added, RETRY_COUNT: str(effect.attempt)}
+    return {**given, **added} if added else None
+
+
+def _idempotency_key(client: Any, options: Any) -> str | None:
+    """One key for all requests of a call. The SDK would make one in each `request`, for those that it sends there."""
+    if options.idempotency_key is not None or options.method.lower() == "get":
+        return None
+    return client._idempotency_key()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -14,10 +14,11 @@ from hardened.errors import BlockedError
 from hardened.guards.current import current
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.verdict import Stage, Verdict
+from hardened.resilience.attempts import send
 from hardened.stream import GuardedStream, ObservedStream, WatchedStream
 from hardened.telemetry.faults import report
 from hardened.telemetry.record import CallRecord
-from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Json, Reply, Role, Send, Slot, Work, perform
+from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Json, Reply, Role, Slot, Work, perform
 from hardened_instrumentation.wires.parts import leaves
 
 STAGE_OF_ROLE: dict[Role, Stage] = {
@@ -47,7 +48,7 @@ def handle(call: Call) -> Flow:
         record.requested()
         if call.stream:
             guards.expect_stream()
-        reply = yield from perform(Send(call, record.scope()))
+        reply = yield from send(call, record)
         record.answered(reply)
         if reply.kind == "events":
             if guards.active and call.operation is not None:

@@ -26,7 +26,7 @@ def without_a_gate(name: str, text: str) -> set[Finding]:
     return {
         Finding(name, entry.category, start, end, entry.score)
         for entry in ENTRIES[name]
-        for start, end in search(entry, text, 0, len(text))
+        for start, end in search(entry, text, 0, len(text), len(text))
     }
 
 

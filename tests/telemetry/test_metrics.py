@@ -55,6 +55,13 @@ def collected() -> Collected:
     return Collected()
 
 
+def test_the_requests_of_a_call(collected: Collected) -> None:
+    collected.metrics.record(**CALL, attempts=3)
+    collected.metrics.record(**CALL, attempts=1)
+    (sent,) = collected.points("hardened.attempts")
+    assert (sent.value, dict(sent.attributes)) == (4, LABELS)
+
+
 def test_a_call(collected: Collected) -> None:
     usage = Usage(input=400, output=90, cache_read=300)
     cost = Cost(0.002, 0.0015, 0.0005, "policy")

@@ -48,10 +48,6 @@ ENTRIES = (
         ),
         after=r"(?![A-Za-z0-9_]|[-./]\d)",
         longest=36,
-        gate=(
-            r"(?i)birth|dob|d\.o\.b|born|gebor|geburt|geb\.|naissance|née? le|nacimiento|nacid|nasci|nat[oa] il|geboorte|urodz|doğum|dogum|fødsel|födelse|syntym|"
-            "出生|生年月日|생년월일|生日"
-        ),
         spaced=True,
         spans=rf"\d|\b{_MONTH} ",
         context=Context(words=_BIRTH_WORDS, window=40, reach=112, after=40),
@@ -70,7 +66,6 @@ ENTRIES = (
         body=r"[A-Za-z]\d{7,8}|\d{8,9}",
         after=AFTER,
         longest=9,
-        gate=r"(?i)passp|reisepass|pasap|paspoort|paszport|护照|パスポート|여권",
         context=Context(words=_PASSPORT_WORDS, window=40, reach=112, after=40),
         score=0.75,
         examples=("US passport - «C80109445»", "us_passport=«273701688»", '"passportNumber": "«A80588609»"', "«C80109445» is my US passport number",
@@ -87,7 +82,6 @@ ENTRIES = (
         ),
         after=AFTER,
         longest=36,
-        gate=r"(?i)driv|licen[sc]|\bdl\b|dl[ _-]?n|dl ?#|dl:|f(?:ü|ue)hrerschein|permis de cond|permiso de|carnet de|patente di|carteira de|cnh|carta de cond|rijbewijs|praw[oa] jazdy|ehliyet|sürücü|驾|運転|운전",
         spaced=True,
         spans=r"\d",
         check=lambda value: re.fullmatch(r"(?:19|20)\d\d-\d\d-\d\d", value) is None,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from hardened_instrumentation.calls import Call
 from hardened_instrumentation.patches import Patches
 from hardened_instrumentation.routes import Describe, Route, provider_of_host, route_name
-from hardened_instrumentation.stainless import Active, wire_body
+from hardened_instrumentation.stainless import Active, retries, wire_body
 from hardened_instrumentation.wires.openai_other import Opaque
 
 Install = Callable[[ModuleType, Active, Patches], None]
@@ -83,6 +83,7 @@ def describer(
             binary=endpoint.binary,
             server_address=host,
             server_port=base_url.port or (443 if base_url.scheme == "https" else 80),
+            retries=retries(client, options),
         )
         if complete is not None:
             complete(client, call)

@@ -232,8 +232,7 @@ class Levels(Operation["dict[str, int]"]):
     def apply(self, rows: Rows) -> dict[str, int]:
         levels: dict[str, int] = {}
         for key, (level, at, cap, period) in rows.scan(f"rate/{self.prefix}"):
-            bucket = Bucket(key.removeprefix("rate/"), 0, cap, period)
-            levels[bucket.key] = round(_level(level, at, bucket, rows.now))
+            levels[key.removeprefix("rate/")] = round(level_now(level, at, cap, period, rows.now))
         return levels
 
 
@@ -304,14 +303,14 @@ def _merged(held: list[list[Any]], more: tuple[Line, ...]) -> list[list[Any]]:
     return list(lines.values())
 
 
-def _level(level: float, at: float, bucket: Bucket, now: float) -> float:
+def level_now(level: float, at: float, cap: float, period: float, now: float) -> float:
     """How much of a bucket is in use now. A clock that stepped back refills nothing, and takes nothing away."""
-    return max(level - max(now - at, 0.0) * bucket.cap / bucket.period, 0.0)
+    return max(level - max(now - at, 0.0) * cap / period, 0.0)
 
 
 def _stored(rows: Rows, bucket: Bucket) -> float:
     found = rows.get(f"rate/{bucket.key}")
-    return 0.0 if found is None else _level(found[0], found[1], bucket, rows.now)
+    return 0.0 if found is None else level_now(found[0], found[1], bucket.cap, bucket.period, rows.now)
 
 
 def _draw(rows: Rows, bucket: Bucket, amount: int) -> None:

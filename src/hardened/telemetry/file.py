@@ -28,6 +28,7 @@ from pathlib import Path
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from hardened.own_files import check_own, own_directory
 from hardened.telemetry.otlp_json import encode_request
 
 _log = logging.getLogger("hardened.telemetry")
@@ -37,7 +38,6 @@ DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 DEFAULT_RETENTION_DAYS = 14
 
 _NAME = re.compile(r"traces-(\d{4}-\d\d-\d\d)(?:\.(\d{1,9}))?\.jsonl")
-_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LOCK_TIMEOUT = 2.0  # seconds; writers hold the lock for one write, so only a stopped process makes us wait
 _LOCK_POLL = 0.005  # seconds
@@ -95,7 +95,7 @@ class FileSpanExporter(SpanExporter):
 
     def _append(self, lines: bytes) -> None:
         today = datetime.fromtimestamp(self._clock(), UTC).date()
-        with _own_directory(self.path) as directory:
+        with own_directory(self.path) as directory:
             if self._cleaned_on != today.isoformat():
                 self._cleaned_on = today.isoformat()
                 _delete_before(directory, (today - self._retention).isoformat())
@@ -117,54 +117,6 @@ class FileSpanExporter(SpanExporter):
 
 
 @contextmanager
-def _own_directory(path: Path) -> Generator[int]:
-    """The directory, opened, and created if it is missing; refused if it is a symbolic link.
-
-    `.hardened` above it, where the rest of our state lies, is treated alike.
-    """
-    if path.parent.name == ".hardened":
-        with _own_directory(path.parent):
-            pass
-    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
-    try:
-        for directory in reversed(missing):
-            directory.mkdir(0o700, exist_ok=True)  # parents too: `makedirs` would leave them to the umask
-        descriptor = os.open(path, _DIRECTORY_FLAGS)
-    except OSError:
-        if path.is_symlink():  # the system says "not a directory" or "too many levels", which helps nobody
-            raise OSError(errno.ELOOP, f"{path} is a symbolic link, which is not followed") from None
-        raise
-    try:
-        if missing or ".hardened" in path.parts[-2:]:
-            _make_private(descriptor)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _make_private(directory: int) -> None:
-    """Close the directory to other users, and to git; only for our own directory: `*` hides all from git."""
-    found = os.fstat(directory)
-    if found.st_mode & 0o077 and found.st_uid == os.geteuid():
-        os.fchmod(directory, 0o700)
-    _ignore_in_git(directory)
-
-
-def _ignore_in_git(directory: int) -> None:
-    """Put a `.gitignore` that ignores everything into the directory, unless it has one."""
-    try:
-        descriptor = os.open(
-            ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory
-        )
-    except FileExistsError:
-        return
-    try:
-        os.write(descriptor, b"*\n")
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
 def _locked_file(directory: int, day: str, room: int, max_bytes: int) -> Generator[tuple[int, int]]:
     """The newest file of the day that has room, locked for us alone, and its size."""
     index = _newest_index(directory, day)
@@ -173,12 +125,9 @@ def _locked_file(directory: int, day: str, room: int, max_bytes: int) -> Generat
         try:
             _lock(descriptor)
             found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-                raise PermissionError(errno.EPERM, f"{_file_name(day, index)} is not a plain file of this user")
+            check_own(found, _file_name(day, index))
             if found.st_nlink == 0:
                 continue  # deleted between opening and locking; the name is free again
-            if found.st_nlink > 1:
-                raise PermissionError(errno.EPERM, f"{_file_name(day, index)} has a second name (a hard link)")
             if found.st_mode & 0o077:
                 os.fchmod(descriptor, 0o600)  # made by something else, before us
             if found.st_size and found.st_size + room > max_bytes:

@@ -21,6 +21,7 @@ class Metrics:
         self._tokens = _histogram(meter, semconv.TOKEN_USAGE)
         self._first_chunk = _histogram(meter, semconv.TIME_TO_FIRST_CHUNK)
         self._cost = _histogram(meter, semconv.COST)
+        self._attempts = _counter(meter, semconv.ATTEMPTS)
         self._decisions = _counter(meter, semconv.DECISIONS)
         self._check_duration = _histogram(meter, semconv.CHECK_DURATION)
         self._dropped = _counter(meter, semconv.DROPPED)
@@ -40,8 +41,11 @@ class Metrics:
         usage: Usage | None = None,
         cost: Cost | None = None,
         feature: str | None = None,
+        attempts: int = 0,
     ) -> None:
-        """A call has ended. Times are in seconds. What is no call of a model (`operation` is None) is not measured.
+        """A call has ended, after so many requests. Times are in seconds.
+
+        What is no call of a model (`operation` is None) is not measured.
 
         The labels are those of the conventions: `error.type` on the duration only. Cost also has the feature, if set.
         """
@@ -57,6 +61,8 @@ class Metrics:
             if server_port:
                 labels[semconv.SERVER_PORT] = server_port
         self._duration.record(duration, {**labels, semconv.ERROR_TYPE: error_type} if error_type else labels)
+        if attempts:
+            self._attempts.add(attempts, labels)
         if time_to_first_chunk is not None:
             self._first_chunk.record(time_to_first_chunk, labels)
         if usage is not None:

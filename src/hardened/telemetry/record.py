@@ -107,7 +107,8 @@ class CallRecord:
         self._guard_time = 0.0
         self._unscanned: set[str] = set()
         self._held = 0
-        self._blocked = False
+        self._attempts = 0
+        self._failure: str | None = None  # class of the last request's error
         _open.add(self)
         self._start()
 
@@ -177,6 +178,23 @@ class CallRecord:
                 if truncated:
                     self._attributes[semconv.CONTENT_TRUNCATED] = True
 
+    def sending(self, attempt: int) -> None:
+        """A request goes out, after so many others."""
+        self._attempts = attempt + 1
+
+    @contained
+    def attempt_failed(self, attempt: int, kind: str, code: str, wait: float | None) -> None:
+        """A request has failed. The next one to the same target follows after `wait` seconds; `None`: none does."""
+        said: dict[str, Any] = {
+            semconv.ATTEMPT_NUMBER: attempt + 1,
+            semconv.ERROR_CLASS: kind,
+            semconv.ERROR_TYPE: code,
+        }
+        if wait is not None:
+            said[semconv.ATTEMPT_WAIT] = wait
+        self._span.add_event(semconv.ATTEMPT_FAILED, said)
+        self._failure = kind
+
     @contained
     def answered(self, reply: Reply) -> None:
         """The provider has answered; its answer may still be refused."""
@@ -184,6 +202,7 @@ class CallRecord:
             self._span = trace.get_current_span()  # the SDK's own span takes what we have to say
         if reply.retries:
             self._attributes[semconv.HTTP_REQUEST_RESEND_COUNT] = reply.retries
+        self._failure = None
 
     @contained
     def responded(self, reply: Reply) -> None:
@@ -325,6 +344,8 @@ class CallRecord:
         attributes, response = self._attributes, self._response
         if error is not None:
             attributes[semconv.ERROR_TYPE] = error_type(error)
+            if self._failure is not None:
+                attributes[semconv.ERROR_CLASS] = self._failure
         if self._unscanned:
             attributes[semconv.GUARD_UNSCANNED] = sorted(self._unscanned)
         if self._guard_time:
@@ -392,6 +413,7 @@ class CallRecord:
             usage=usage,
             cost=cost,
             feature=self._ambient.feature,
+            attempts=self._attempts,
         )
         for one in self._guarded.values():
             self._runtime.metrics.record_guard(one.stage, one.decision, (one.end - one.start) / 1e9)

@@ -99,6 +99,13 @@ COST_KNOWN: Final = "hardened.cost.known"  # false: nobody knows the price, and 
 COST_SOURCE: Final = "hardened.cost.source"  # genai-prices, or policy
 USAGE_ESTIMATED: Final = "hardened.usage.estimated"  # true: the provider gave no usage, tokens are our estimate
 
+# --- Ours: the requests of a call, as events of its span ------------------------------------------------------------
+
+ATTEMPT_FAILED: Final = "hardened.attempt.failed"  # name of the event
+ATTEMPT_NUMBER: Final = "hardened.attempt.number"  # from 1
+ATTEMPT_WAIT: Final = "hardened.attempt.wait"  # seconds until the next request to the same target
+ERROR_CLASS: Final = "hardened.error.class"  # throttle, provider, client, policy, transport, invalid
+
 # --- Ours: streams and content -------------------------------------------------------------------------------------
 
 ROUTE: Final = "hardened.route"  # low-cardinality endpoint: chat/completions
@@ -185,6 +192,9 @@ COST: Final = Instrument(
     "{USD}",
     "Cost of a call whose price is known.",
     (0.00001, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
+)
+ATTEMPTS: Final = Instrument(
+    "hardened.attempts", "{request}", "Requests sent for calls; divided by the calls, the amplification."
 )
 DECISIONS: Final = Instrument("hardened.guard.decisions", "{decision}", "Decisions of guards.")
 CHECK_DURATION: Final = Instrument(

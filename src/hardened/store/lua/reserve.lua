@@ -1,0 +1,19 @@
+-- Hold the amounts of all lines and take those of all buckets, or touch none of them.
+--
+-- KEYS[1]  what all keys begin with, with the hash tag; used are count:*, rate:*, hold:*, holds
+-- ARGV[1]  seconds to add to the server's clock: 0, except in tests
+-- ARGV[2]  JSON: hold, lines [[key, amount, cap, until]], buckets [[key, amount, cap, period]], ttl, sent
+-- returns  {'reserved', total of each line...} or {'denied', key, used, wait}
+
+sweep()
+local denied = no_room(given.lines, given.buckets)
+if denied then return denied end
+local hold = prefix .. 'hold:' .. given.hold
+local totals = hold_lines(hold, given.lines)
+for _, bucket in ipairs(given.buckets) do
+  local key, amount, cap, period = unpack(bucket)
+  draw(key, amount, cap, period)
+  redis.call('HSET', hold, 'bucket ' .. key, text(amount), 'cap ' .. key, text(cap), 'period ' .. key, text(period))
+end
+let_live(given.hold, given.ttl, given.sent)
+return totals
