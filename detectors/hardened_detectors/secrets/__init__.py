@@ -7,9 +7,16 @@ from typing import Any
 
 from hardened_detectors.entry_detector import EntryDetector, select
 
-from . import assignments, providers, structures
+from . import assignments, infrastructure, models, products, services, structures
 
-ENTRIES = (*providers.ENTRIES, *structures.ENTRIES, *assignments.ENTRIES)
+ENTRIES = (
+    *models.ENTRIES,
+    *infrastructure.ENTRIES,
+    *products.ENTRIES,
+    *structures.ENTRIES,
+    *services.ENTRIES,
+    *assignments.ENTRIES,
+)
 
 
 def create(

@@ -5,15 +5,26 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 
 _STAND_IN = re.compile(
     r"example|placeholder|change.?me|your|dummy|sample|redacted|replace|insert|xxxx|\*\*\*|\.\.\.|…|<[^>]*>|\$\{|\{\{|%\(|"
-    r"012345678|123456789|abcdefgh|(.)\1{7}",
+    r"012345678|123456789|abcdefgh|abc123|foobar|randomstring|goes.?here|(.)\1{7}",
     re.IGNORECASE,
 )
 
+# Words and numbers with hyphens between them, as in a file name or the path of a page.
+_SLUG = re.compile(r"(?:[a-z]+|\d{1,4})(?:[-_.](?:[a-z]+|\d{1,4})){3,}")
+
 # Keys that documentation prints and that nobody can use, in two parts so that no scanner takes this file for a leak.
-_DOCUMENTED = ("4eC39HqLyjWD" + "arjtT1zdp7dc", "TYooMQauvdED" + "q54NiTphI7jx", "BQokikJOvBiI" + "2HlWgH4olfQ2")
+_DOCUMENTED = (
+    *("4eC39HqLyjWD" + "arjtT1zdp7dc", "TYooMQauvdED" + "q54NiTphI7jx", "BQokikJOvBiI" + "2HlWgH4olfQ2"),  # Stripe
+    *("2YotnFZFEjr1" + "zCsicMWpAA", "tGzv3JOkF0XG" + "5Qx2TlKWIA", "SplxlOBeZQQYb" + "YS6WxSbIA"),  # RFC 6749
+    *(
+        "SflKxwRJSMeKKF2QT4" + "fwpMeJf36POk6yJV_adQssw5c",
+        "dBjftJeZ4CVP-mB92K27u" + "hbUJU1p1r_wW1gFWFOEjXk",
+    ),  # jwt.io, RFC 7519
+)
 
 
 def is_stand_in(value: str) -> bool:
@@ -27,6 +38,18 @@ def entropy(value: str) -> float:
     return -sum(count / length * math.log2(count / length) for count in Counter(value).values())
 
 
+def is_shuffled(value: str) -> bool:
+    """Whether letters are random: their case changes often, and vowels are as rare as chance makes them.
+
+    In random letters 10 of 52 are vowels; in the words that `camelCase` joins, more than a third are.
+    """
+    changes = sum(a.isupper() != b.isupper() for a, b in pairwise(value))
+    vowels = sum(c in "aeiouAEIOU" for c in value)
+    return changes >= 0.2 * len(value) and vowels <= 0.32 * len(value)
+
+
 def looks_random(value: str) -> bool:
     """A token: has a digit, varied characters, and is no placeholder. Made for values of 16 characters and more."""
-    return any(c.isdigit() for c in value) and entropy(value) >= 3.0 and not is_stand_in(value)
+    if not any(c.isdigit() for c in value) or entropy(value) < 3.0:
+        return False
+    return not is_stand_in(value) and _SLUG.fullmatch(value) is None

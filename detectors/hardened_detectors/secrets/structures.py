@@ -12,12 +12,13 @@ from .randomness import entropy, is_stand_in, looks_random
 _WORD = r"(?:[A-Z0-9]{1,12} ){0,3}"
 _HEADER = rf"-----BEGIN {_WORD}PRIVATE KEY(?: BLOCK)?-----"
 _FOOTER = rf"-----END {_WORD}PRIVATE KEY(?: BLOCK)?-----"
-# Lines of a key, its headers, and line ends also where they are written as `\n`. Hyphens, but not the five of a footer.
-_BODY = r"(?:[A-Za-z0-9+/=\s\\:,.()@]|-(?!----)){0,8192}+"
+# Lines of a key, its headers, line ends also where they are written as `\n`, and quotes and signs between the pieces of
+# a string in code. Hyphens, but not the five of a footer.
+_BODY = r"(?:[A-Za-z0-9+/=\s\\:,.()@\"'_]|-(?!----)){0,8192}+"
 # Without a footer only what is certainly key: runs that are longer than words.
-_BREAK = r"(?:\s|\\[nr])"
+_BREAK = r"(?:\s|\\[nr]|[\"'+,])"
 _RUN = r"[A-Za-z0-9+/=]{16,64}"
-_TRUNCATED = rf"{_BREAK}{{0,2}}{_RUN}(?:[A-Za-z0-9+/=]{{1,64}}|{_BREAK}{{1,2}}{_RUN}){{0,127}}+"
+_TRUNCATED = rf"{_BREAK}{{0,8}}{_RUN}(?:[A-Za-z0-9+/=]{{1,64}}|{_BREAK}{{1,8}}{_RUN}){{0,110}}+"
 
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/]{16}")
 
@@ -27,7 +28,9 @@ def _has_key_material(value: str) -> bool:
 
 
 def _is_jwt(value: str) -> bool:
-    """The first part is a JSON object (RFC 7519)."""
+    """The first part is a JSON object (RFC 7519), and it is not the token that documentation prints."""
+    if is_stand_in(value[-48:]):
+        return False
     header = value.split(".", 1)[0]
     try:
         return base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)).lstrip().startswith(b"{")
@@ -35,16 +38,22 @@ def _is_jwt(value: str) -> bool:
         return False
 
 
-def _is_password(value: str) -> bool:
-    return not is_stand_in(value) and value.lower() not in (
-        "password",
-        "pass",
-        "passwd",
-        "pwd",
-        "secret",
-        "token",
-        "user",
-        "port",
+_NO_PASSWORDS = frozenset({"password", "pass", "passwd", "pwd", "secret", "token", "user", "port", "pw"})
+
+
+def _is_userinfo(value: str) -> bool:
+    """`user:password` as in an address (RFC 3986, section 3.2.1); not `host:port`."""
+    password = value.rpartition(":")[2]
+    return not (is_stand_in(password) or password.lower() in _NO_PASSWORDS)
+
+
+def _is_chosen_userinfo(value: str) -> bool:
+    """The same where less says that it is one: not two numbers, and no plain word as the password."""
+    password = value.partition(":")[2].strip("\"'")
+    return (
+        _is_userinfo(f":{password}")
+        and len(set(password)) >= 5
+        and re.search(r"[a-z].*\d|\d.*[a-z]|[^\w.-]", password, re.I) is not None
     )
 
 
@@ -98,21 +107,74 @@ ENTRIES = (
     Entry(
         category="url_password",
         before="",
-        lead=r"://[^\s:/@\"'<>{}$]{0,80}:",
-        lead_longest=84,
-        body=r"[!-.0-9:;=?A-Za-z\[-`|~]{3,120}",
+        lead="://",
+        lead_longest=3,
+        body=r"[!#%&(-.0-9;=?-Z\[-z|~]{0,80}+:[!-.0-9:;=?A-Za-z\[-`|~]{3,120}+",
         after=r"(?=@[A-Za-z0-9._\[-])",
-        longest=120,
+        longest=201,
         literals=("://",),
-        check=_is_password,
+        check=_is_userinfo,
         score=0.93,
-        examples=("postgres://app:«s3cr3tPw»@db.internal:5432/x", "redis://:«hunter2hunter2»@cache:6379"),
+        examples=(
+            "postgres://«app:s3cr3tPw»@db.internal:5432/x",
+            "redis://«:hunter2hunter2»@cache:6379",
+            "smtps://«me@mail.example:FnD83JZs»@smtp.mail.example",
+        ),
         counterexamples=(
             "https://example.com:8080/path",
             "postgres://user:password@host",
             "postgres://user:${{DB_PASS}}@host",
             "http://a/b:c@d",
         ),
+    ),
+    Entry(
+        category="command_password",
+        before=r"(?<![\w-])",
+        lead=r"(?:--user|--proxy-user|-u|-U)[= ]{1,2}[\"']?",
+        lead_longest=15,
+        body=r"[\w.@+{}-]{1,64}[\"']?:[\"']?[!#-&(-~]{4,128}",
+        after="",
+        longest=196,
+        literals=("--user ", "--user=", "--proxy-user ", "-u ", "-U "),
+        check=_is_chosen_userinfo,
+        score=0.85,
+        examples=("curl --user «kevin:'pRf7oG5g1N5z»' -X PUT", "curl -u «me:s3cr3t!pw» https://host"),
+        counterexamples=("docker run -u 1000:1000 image", "curl -u user:password host", "chown -u www-data:www-data"),
+    ),
+    Entry(
+        category="sql_password",
+        before=r"(?<![a-z])",
+        lead=r"identified (?:by|with [\"'`]?\w{1,40}[\"'`]? (?:by|as))(?: password)? [\"'`\\]{0,2}",
+        lead_longest=80,
+        body=r"[!#-&(-:<-\[\]-_a-~]{6,128}",
+        after="",
+        longest=128,
+        literals=("identified by ", "identified with "),
+        ignore_case=True,
+        check=lambda value: not is_stand_in(value) and re.search(r"[\d!@#$%^&*]", value) is not None,
+        score=0.85,
+        examples=(
+            "CREATE USER x IDENTIFIED BY '«SqLpa5sW0rD»'",
+            "IDENTIFIED WITH 'mysql_native_password' AS '«*{HEX:40}»'",
+        ),
+        counterexamples=("a user is identified by username", "IDENTIFIED BY '${{PASSWORD}}'", "identified by their id"),
+    ),
+    Entry(
+        category="password_hash",
+        before=r"(?<![\w$])",
+        body=r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|\$(?:1|5|6|7|8|9|y|apr1|sha1)\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,32}\$[./A-Za-z0-9]{20,90}|"
+        r"\$(?:argon2(?:id|i|d)|scrypt|pbkdf2(?:-sha\d{1,3})?)\$[\w=,$.+/-]{40,250}|\$krb5(?:asrep|tgs)\$[\w*$@./-]{40,4000}",
+        after="",
+        longest=4012,
+        gate=r"\$(?:2[abxy]?|[156789y]|apr1|sha1|argon2(?:id|i|d)|scrypt|pbkdf2(?:-sha\d+)?|krb5(?:asrep|tgs))\$",
+        check=lambda value: len(set(value)) > 14,
+        score=0.9,
+        examples=(
+            "root:«$6$saltsaltsa1t${b62:86}»:19000:0",
+            "«$2b$12${b62:53}»",
+            "«$argon2id$v=19$m=65536,t=3,p=4${b64:22}${b64:43}»",
+        ),
+        counterexamples=("$1$ and $2", "costs $5$ or $6$ in total"),
     ),
     Entry(
         category="authorization_header",
