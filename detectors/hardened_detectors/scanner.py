@@ -45,15 +45,15 @@ class Scanner:
         """All findings in `text`; they may overlap.
 
         Full-width letters, no-break spaces and the like are always read as their ASCII twins. With `views` the text is
-        also read with invisible characters removed and with percent, HTML, `\\u` and base64 encodings undone; such
-        findings need the complete text, so streams are scanned without.
+        also read as in `readings`: without invisible characters and look-alikes, with escapes and base64 undone, with
+        values put together again. Such findings need the complete text, so streams are scanned without.
         """
         failures: dict[str, str] = {}
         folded = fold(text)
         findings = self._detect(folded, failures)
         if views:
             for view in views_of(folded):
-                findings.extend(view.translate(self._detect(view.text, failures)))
+                findings.extend(view.translate(self._detect(view.text, failures), findings))
             findings = list(dict.fromkeys(findings))
         return ScanResult(tuple(findings), failures) if findings or failures else _NOTHING
 

@@ -1,24 +1,23 @@
 """The same text as a reader or a decoder would see it, with a way back to the original offsets.
 
 `fold` replaces characters one for one, so offsets stay, and a growing text can be folded piece by piece. `views_of`
-gives the readings that change lengths: invisible characters removed, escapes undone, base64 decoded. Each is made only
-where a cheap test says that it differs, and all are bounded: two rewritings deep, at most `_MOST_BLOBS` blobs of
-`_LONGEST_BLOB` characters.
+gives the readings that need more than one character to be decided (`readings`): escapes undone, blobs decoded, values
+put together again. They are made only where the gate says that they can differ, and all are bounded: `_DEPTH` readings
+of readings, and each reading bounds what it decodes.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 
-from .api import Finding
+from . import gate, readings
+from .view import View
 
-_DEPTH = 2
-_LONGEST_BLOB = 8192
-_MOST_BLOBS = 64
+__all__ = ["View", "fold", "views_of"]
+
+_DEPTH = 3
+_AROUND = 512
+_GATE = gate.shared([reading.signal for reading in readings.ALL])
 
 
 def _twins() -> dict[int, str]:
@@ -39,19 +38,7 @@ def _twins() -> dict[int, str]:
 
 
 _TWINS = _twins()
-_HAS_TWIN = re.compile("[" + "".join(map(chr, _TWINS)) + "]")
-
-# Format characters (Cf) that leave no trace on a screen: soft hyphen, joiners, direction marks, variation selectors,
-# tags.
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]+"
-)
-_ESCAPE = re.compile(
-    r"%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f]){2,4}"
-    r"|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
-    r"|&(?:\#\d{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
-)
-_BLOB = re.compile(rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{24,{_LONGEST_BLOB}}}={{0,2}}(?![A-Za-z0-9+/_=-])")
+_HAS_TWIN = readings.one_of(map(chr, _TWINS))
 
 
 def fold(text: str) -> str:
@@ -61,97 +48,52 @@ def fold(text: str) -> str:
     return text.translate(_TWINS)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One reading of a text; character `k` of it stands for the original's characters `starts[k]` to `ends[k]`."""
-
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
-
-    def translate(self, findings: Iterable[Finding]) -> list[Finding]:
-        """The findings with offsets of the original."""
-        return [replace(f, start=self.starts[f.start], end=self.ends[f.end - 1]) for f in findings if f.start < f.end]
-
-
 def views_of(text: str) -> Iterator[View]:
-    """The readings of `text` that differ from it."""
-    yield from _readings(View(text, range(len(text)), range(1, len(text) + 1)), _DEPTH)
+    """The readings of `text` that differ from it.
+
+    Of a long text only the parts are read in which the gate saw something, with `_AROUND` characters on either side.
+    """
+    length = len(text)
+    if length <= 2 * gate.STRETCH:
+        yield from _views(View(text, range(length), range(1, length + 1)), _DEPTH)
+        return
+    stretches = sorted({stretch for found in _GATE.find(text).values() for stretch in found})
+    for low, high in _pieces(text, stretches):
+        yield from _views(View(text[low:high], range(low, high), range(low + 1, high + 1)), _DEPTH)
 
 
-def _readings(view: View, depth: int) -> Iterator[View]:
-    for step in (_visible, _unescaped, _decoded):
-        for reading in step(view):
-            yield reading
-            if depth > 1:
-                yield from _readings(reading, depth - 1)
+def _pieces(text: str, stretches: Sequence[gate.Span]) -> Iterator[gate.Span]:
+    """The stretches with what is around them, as parts that do not overlap, and that begin and end at a line's end."""
+    low = high = 0
+    for start, end in stretches:
+        if start - _AROUND > high:
+            if high:
+                yield low, high
+            low = max(high, text.rfind("\n", high, start - _AROUND) + 1 or start - _AROUND)
+        high = end + _AROUND
+        line = text.find("\n", high, high + _AROUND)
+        high = min(line if line >= 0 else high, len(text))
+    if high:
+        yield low, high
 
 
-def _visible(view: View) -> Iterator[View]:
-    if not view.text.isascii() and _INVISIBLE.search(view.text):
-        yield _rewrite(view, _INVISIBLE, lambda _: "")
-
-
-def _unescaped(view: View) -> Iterator[View]:
-    text = view.text
-    if ("%" in text or "\\" in text or "&" in text) and _ESCAPE.search(text):
-        reading = _rewrite(view, _ESCAPE, _unescape)
-        if reading.text != text:
-            yield reading
-
-
-def _unescape(escape: str) -> str:
-    if escape[0] == "%":
-        return binascii.unhexlify(escape.replace("%", "")).decode("utf-8", "replace")
-    if escape[0] == "\\":
-        return chr(int(escape[2:], 16))
-    from html import unescape
-
-    return unescape(escape)
-
-
-def _decoded(view: View) -> Iterator[View]:
-    """Each base64 blob (either alphabet) that decodes to text; every character of it stands for the whole blob."""
-    for count, match in enumerate(_BLOB.finditer(view.text)):
-        if count == _MOST_BLOBS:
-            return
-        text = _base64_text(match.group())
-        if text:
-            start, end = view.starts[match.start()], view.ends[match.end() - 1]
-            yield View(text, [start] * len(text), [end] * len(text))
-
-
-def _base64_text(blob: str) -> str | None:
-    data = blob.rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
-    try:
-        # Sixteen characters tell most blobs that are not text, long before all of it is decoded.
-        if not _is_printable(base64.b64decode(data[:16])):
-            return None
-        text = base64.b64decode(data + "=" * (-len(data) % 4)).decode("utf-8")
-    except ValueError:  # wrong length, or not UTF-8
-        return None
-    return text
-
-
-def _is_printable(data: bytes) -> bool:
-    return all(byte >= 32 or byte in b"\t\r\n" for byte in data)
-
-
-def _rewrite(view: View, pattern: re.Pattern[str], replacement: Callable[[str], str]) -> View:
-    parts: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    done = 0
-    for match in pattern.finditer(view.text):
-        at, to = match.span()
-        new = replacement(match.group())
-        parts += (view.text[done:at], new)
-        starts.extend(view.starts[done:at])
-        ends.extend(view.ends[done:at])
-        starts.extend([view.starts[at]] * len(new))
-        ends.extend([view.ends[to - 1]] * len(new))
-        done = to
-    parts.append(view.text[done:])
-    starts.extend(view.starts[done:])
-    ends.extend(view.ends[done:])
-    return View("".join(parts), starts, ends)
+def _views(view: View, depth: int) -> Iterator[View]:
+    hits = _GATE.hits(view.text)
+    if not hits:
+        return
+    chosen = [readings.ALL[index] for index in hits]
+    # What only cleans is done in one go; what is decoded or put together is read from the cleaned text, too.
+    cleaned = view
+    for reading in chosen:
+        if reading.cleans:
+            cleaned = reading.make(cleaned)
+    if cleaned is not view:
+        yield cleaned
+        if depth > 1:
+            yield from _views(cleaned, depth - 1)
+    for reading in chosen:
+        other = view if reading.cleans else reading.make(view)
+        if other is not view:
+            yield other
+            if reading.decodes and depth > 1:
+                yield from _views(other, depth - 1)

@@ -11,7 +11,7 @@ from hardened_detectors.gate import Hits, Signal
 from hardened_detectors.registry import create, from_function
 from hardened_detectors.scanner import Scanner
 from hardened_detectors.seen import Seen
-from hardened_detectors.views import fold
+from hardened_detectors.views import fold, views_of
 
 
 class Broken:
@@ -75,6 +75,15 @@ ENCODED = {
     "twice": "jane%2540example.com",
     "escaped inside base64": "eyJtYWlsIjogImphbmVcdTAwNDBleGFtcGxlLmNvbSJ9",
     "zero width inside an escape": "jane%4\u200b0example.com",
+    "twice in JSON": "jane\\\\u0040example.com",
+    "hex": "6d61696c206a616e65406578616d706c652e636f6d20736f6f6e",
+    "base64 twice": "YldGcGJDQnFZVzVsUUdWNFlXMXdiR1V1WTI5dElITnZiMjQ9",
+    "Cyrillic letters": "jаnе@ехample.com",
+    "tag characters": "\U000e006a\U000e0061\U000e0040\U000e0062\U000e002e\U000e006f\U000e0072\U000e0067",
+    "spelled out": "jane dot doe at example dot com",
+    "in brackets": "jane.doe [at] mail (dot) example [dot] com",
+    "in Spanish": "jane (arroba) example (punto) com",
+    "letter by letter": "j a n e @ e x a m p l e . c o m",
 }
 
 
@@ -85,6 +94,72 @@ def test_views_point_into_the_original(text: str) -> None:
     assert "email" not in {f.category for f in scanner.scan(around).findings if f.end - f.start == len(text)}
     found = {(f.category, around[f.start : f.end]) for f in scanner.scan(around, views=True).findings}
     assert ("email", text) in found
+
+
+@pytest.mark.parametrize("text", ENCODED.values(), ids=list(ENCODED))
+def test_views_of_long_texts_read_what_is_around_a_signal(text: str) -> None:
+    filler = "the quick brown fox jumps over the lazy dog and runs on\n" * 200
+    around = f"{filler}so {text} ok\n{filler}"
+    found = {(f.category, around[f.start : f.end]) for f in Scanner([create("pii")]).scan(around, views=True).findings}
+    assert ("email", text) in found
+
+
+@pytest.mark.parametrize(
+    ("category", "text"),
+    [
+        ("credit_card", "4111\n1111 1111 1111"),
+        ("credit_card", "4111 1111 1111\r\n  1111"),
+        ("credit_card", "41111111\n> 11111111"),
+        ("credit_card", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"),
+        ("credit_card", "4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1"),
+        ("credit_card", "4111+1111+1111+1111"),
+        ("iban", "GB29\nNWBK 6016 1331 9268 19"),
+        ("phone", "(212)\n555-0100"),
+    ],
+)
+def test_values_that_were_pulled_apart(category: str, text: str) -> None:
+    scanner = Scanner([create("pii")])
+    around = f"It is {text}."
+    assert (6, 6 + len(text)) in {
+        (f.start, f.end) for f in scanner.scan(around, views=True).findings if f.category == category
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "we met at example.com and left",
+        "look at that dot, and at the next dot",
+        "columns:\n4111\n1111\n1111\n1111\n",
+        "1 2 3 4 5 6 7 8 9 10 11 12",
+        "привет, мир: 5а класс",
+        "m = [[4, 1, 1, 1], [1, 1, 1, 1]]\n",
+    ],
+)
+def test_what_only_looks_pulled_apart_is_left_alone(text: str) -> None:
+    assert Scanner([create("pii"), create("secrets")]).scan(text, views=True).findings == ()
+
+
+def test_what_follows_on_the_next_line_is_no_part_of_a_value() -> None:
+    text = "card 4111 1111 1111 1111\n18 items, call 212-555-0100\n20 times"
+    found = Scanner([create("pii")]).scan(text, views=True).findings
+    assert {text[f.start : f.end] for f in found} == {"4111 1111 1111 1111", "212-555-0100"}
+
+
+def test_a_finding_says_what_was_undone() -> None:
+    text = "amFuZSUyNTQwZXhhbXBsZS5jb20gYW5kIHNvbWU="  # base64 of a twice percent-encoded address
+    (finding,) = Scanner([create("pii")]).scan(text, views=True).findings
+    assert finding.reason == "base64 or hex, escapes, escapes"
+
+
+def test_clean_ascii_costs_one_look_of_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    monkeypatch.setattr("hardened_detectors.views._GATE.hits", lambda text: looks.append(text) or ())
+    text = "Dear all, we meet on 12 May at 10:30 in room 4.\nBring your notes (and pens).\n"
+    assert list(views_of(text)) == []
+    assert looks == [text]
+    monkeypatch.undo()
+    assert list(views_of(text)) == []
 
 
 @pytest.mark.parametrize(
