@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from .gate import Hits, Signal
 from .seen import Seen
@@ -97,4 +97,24 @@ class ScoringDetector(Detector, Protocol):
 
         No threshold is applied. A text with a finding has at least that finding's score.
         """
+        ...
+
+
+class Around(NamedTuple):
+    """What stands around a text in its call; empty where that is not known, as for a text that comes alone.
+
+    `before` has what the same speaker said last, the latest last. `instructions` are those of the application to the
+    model (system prompts).
+    """
+
+    before: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class ContextualDetector(Detector, Protocol):
+    """A detector to which a text may mean something only with what stands around it."""
+
+    def detect_within(self, text: str, around: Around) -> Sequence[Finding]:
+        """As `detect`, whose `around` is empty; the findings lie in `text`."""
         ...

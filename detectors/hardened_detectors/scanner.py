@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import gate
-from .api import Detector, Finding, GatedDetector, IncrementalDetector
+from .api import Around, ContextualDetector, Detector, Finding, GatedDetector, IncrementalDetector
 from .gate import Hits, Signal, Span
 from .seen import Seen
 from .views import fold, views_of
@@ -21,6 +21,7 @@ class ScanResult:
 
 
 _NOTHING = ScanResult()
+_NOWHERE = Around()
 
 
 class Scanner:
@@ -33,7 +34,8 @@ class Scanner:
     def __init__(self, detectors: Sequence[Detector], *, use_re2: bool = True) -> None:
         self.detectors = tuple(detectors)
         self._gated = tuple(d for d in self.detectors if isinstance(d, GatedDetector))
-        self._plain = tuple(d for d in self.detectors if not isinstance(d, GatedDetector))
+        self._contextual = tuple(d for d in self.detectors if isinstance(d, ContextualDetector))
+        self._plain = tuple(d for d in self.detectors if not isinstance(d, GatedDetector | ContextualDetector))
         self._gate = _SharedGate(self._gated, use_re2)
         self.incremental = tuple(d for d in self.detectors if isinstance(d, IncrementalDetector))
         self.final = tuple(d.name for d in self.detectors if not isinstance(d, IncrementalDetector))
@@ -41,7 +43,7 @@ class Scanner:
         self.look_behind = max((d.look_behind for d in self.incremental), default=0)
         """How many characters before a finding can decide whether it is one; see `IncrementalDetector`."""
 
-    def scan(self, text: str, *, views: bool = False) -> ScanResult:
+    def scan(self, text: str, *, views: bool = False, around: Around = _NOWHERE) -> ScanResult:
         """All findings in `text`; they may overlap.
 
         Full-width letters, no-break spaces and the like are always read as their ASCII twins. With `views` the text is
@@ -50,12 +52,17 @@ class Scanner:
         """
         failures: dict[str, str] = {}
         folded = fold(text)
-        findings = self._detect(folded, failures)
+        findings = self._detect(folded, failures, around)
         if views:
             for view in views_of(folded):
-                findings.extend(view.translate(self._detect(view.text, failures), findings))
+                findings.extend(view.translate(self._detect(view.text, failures, around), findings))
             findings = list(dict.fromkeys(findings))
         return ScanResult(tuple(findings), failures) if findings or failures else _NOTHING
+
+    @property
+    def contextual(self) -> bool:
+        """Whether what stands around a text makes a difference."""
+        return bool(self._contextual)
 
     def open_from(self, text: str, start: int) -> int:
         """The leftmost position at or after `start` that some incremental detector has not decided, else `len(text)`.
@@ -79,13 +86,18 @@ class Scanner:
         self.scan(text, views=True)
         self.open_from(text, 0)
 
-    def _detect(self, text: str, failures: dict[str, str]) -> list[Finding]:
+    def _detect(self, text: str, failures: dict[str, str], around: Around) -> list[Finding]:
         findings: list[Finding] = []
         seen = Seen(text)
         for detector, hits in zip(self._gated, self._gate.find(text), strict=True):
             try:
                 findings.extend(detector.examine(seen, hits))
             except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; what it raised is reported by type
+                failures[detector.name] = type(error).__name__
+        for detector in self._contextual:
+            try:
+                findings.extend(detector.detect_within(text, around))
+            except Exception as error:  # noqa: BLE001 - as above
                 failures[detector.name] = type(error).__name__
         for detector in self._plain:
             try:

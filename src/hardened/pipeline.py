@@ -34,6 +34,9 @@ OUTPUT_STAGE: dict[str, Stage] = {"text": "output", "arguments": "tool_call"}
 """Where a text of a response is checked follows from what it is. Reasoning is signed by its provider: it is left as it
 is for the application and scrubbed on export."""
 
+TURNS = 3
+"""So many earlier texts of the user are shown to detectors beside a text."""
+
 LONG_TEXT = 32_768
 """Characters above which an async caller's texts are checked in a thread: about 5 ms of work on a slow core."""
 
@@ -44,7 +47,7 @@ def handle(call: Call) -> Flow:
     record = CallRecord(call)
     try:
         if call.body is not None:
-            yield from _guard_request(call, guards, record)
+            guards = guards.answering((yield from _guard_request(call, guards, record)))
         record.requested()
         if call.stream:
             guards.expect_stream()
@@ -75,16 +78,18 @@ def handle(call: Call) -> Flow:
 Step = Generator[Effect[Any], Any, None]
 
 
-def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Step:
+def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Generator[Effect[Any], Any, tuple[str, ...]]:
+    """Returns the instructions of the application to the model."""
     assert call.body is not None
     if not guards.active:
-        return
+        return ()
     slots = _slots(call.wire.request_slots, call.body, "user")
     verdicts = yield from _check(slots, [STAGE_OF_ROLE[slot.role] for slot in slots], guards, record)
     if any(_changed(slot, verdict) for slot, verdict in zip(slots, verdicts, strict=True)):
         body = copy.deepcopy(call.body)
         _write(_slots(call.wire.request_slots, body, "user"), verdicts)
         call.replace(body)
+    return tuple(slot.read() for slot in slots if slot.role == "system" and slot.kind == "text")
 
 
 def _guard_response(call: Call, reply: Reply, guards: Guards, record: CallRecord) -> Step:
@@ -105,7 +110,8 @@ def _check(
     """The verdict on each slot, `None` where there is nothing to check. Raises `BlockedError` as the policy says."""
 
     def check_all() -> list[Verdict | None]:
-        return [check_slot(slot, stage, guards) for slot, stage in zip(slots, stages, strict=True)]
+        before = said_before(slots)
+        return [check_slot(*one, guards) for one in zip(slots, stages, before, strict=True)]
 
     record.unscanned(str(slot.key) for slot in slots if slot.kind == "opaque")
     long = sum(len(slot.read()) for slot in slots if slot.kind in OUTPUT_STAGE) > LONG_TEXT
@@ -114,13 +120,25 @@ def _check(
     return verdicts
 
 
-def check_slot(slot: Slot, stage: Stage, guards: Guards) -> Verdict | None:
+def check_slot(slot: Slot, stage: Stage, before: tuple[str, ...], guards: Guards) -> Verdict | None:
     """The verdict on one text of a body."""
     if slot.kind not in OUTPUT_STAGE:
         return None
     if slot.kind == "arguments":
         return guards.check_json(slot.read(), stage, role=slot.role)
-    return guards.check(slot.read(), stage, role=slot.role)
+    return guards.check(slot.read(), stage, role=slot.role, before=before)
+
+
+def said_before(slots: list[Slot]) -> list[tuple[str, ...]]:
+    """For each text of a conversation what the user had said last; nothing for what others say."""
+    last: tuple[str, ...] = ()
+    before: list[tuple[str, ...]] = []
+    for slot in slots:
+        said = slot.kind == "text" and slot.role == "user"
+        before.append(last if said else ())
+        if said:
+            last = (*last, slot.read())[-TURNS:]
+    return before
 
 
 def settle(verdicts: Iterable[Verdict], record: CallRecord) -> None:

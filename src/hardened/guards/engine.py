@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import threading
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from hardened.errors import BlockedError
 from hardened.guards.escapes import Unescaped
-from hardened.guards.gate import Broken, Gate, Guarded, guarded
+from hardened.guards.gate import NOWHERE, Broken, Gate, Guarded, guarded
 from hardened.guards.json_text import JsonText, begins_json
 from hardened.guards.memory import Known, VerdictMemory
 from hardened.guards.plan import Plan, Rule
@@ -20,16 +21,21 @@ from hardened.guards.redaction import FAILED, redact, spans
 from hardened.guards.verdict import STAGES, Decision, Stage, Verdict, gravest
 from hardened.guards.workers import Workers
 from hardened.worker import worker
-from hardened_detectors.api import Detector
+from hardened_detectors.api import Around, Detector
 
 if TYPE_CHECKING:
     from hardened_instrumentation.calls import Role
 
 Create = Callable[[str, Stage], Detector]
 
-# Who may say what: instructions of the application are no injection, and neither is what the model itself said earlier.
+# Who may say what: instructions of the application are no injection and set the topic, and so did what the model itself
+# said earlier.
+_BESIDE_THE_USER: Final[tuple[tuple[Stage, Role], ...]] = (
+    *((stage, "system") for stage in STAGES),
+    ("input", "assistant"),
+)
 EXEMPT: Final[frozenset[tuple[Stage, Role, str]]] = frozenset(
-    [*((stage, "system", "injection") for stage in STAGES), ("input", "assistant", "injection")]
+    (stage, role, detector) for stage, role in _BESIDE_THE_USER for detector in ("injection", "topic")
 )
 
 _log = logging.getLogger("hardened")
@@ -46,6 +52,7 @@ class Guards:
         self._create = create or self._from_registry
         self._workers = Workers()
         self._memory = VerdictMemory()
+        self._around = NOWHERE
         self._gates: dict[tuple[Stage, Role], Gate | None] = {}
         self._detectors: dict[tuple[str, Stage], Detector] = {}
         self._stream_expected = False
@@ -53,8 +60,18 @@ class Guards:
         forked = weakref.WeakMethod(self._after_fork)
         os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
 
-    def check(self, text: str, stage: Stage, *, role: Role = "user", observe: bool = False) -> Verdict:
+    def check(
+        self,
+        text: str,
+        stage: Stage,
+        *,
+        role: Role = "user",
+        observe: bool = False,
+        before: tuple[str, ...] = (),
+    ) -> Verdict:
         """Judge `text`. With `observe` the decisions are recorded and change nothing, as in shadow mode.
+
+        `before` is what the same speaker said last, for detectors to which a short text means nothing without it.
 
         A JSON object or array is judged as `check_json` does.
 
@@ -63,7 +80,7 @@ class Guards:
         gate = self.gate(stage, role)
         if gate is None:
             return Verdict(stage, "skipped", text)
-        return self.judge(text, stage, gate, self._enforces(observe))
+        return self.judge(text, stage, gate, self._enforces(observe), before=before)
 
     def check_json(self, text: str, stage: Stage, *, role: Role = "assistant", observe: bool = False) -> Verdict:
         """Judge the strings and numbers in a JSON text, decoded; a redacted text is valid JSON again.
@@ -74,6 +91,14 @@ class Guards:
         if gate is None:
             return Verdict(stage, "skipped", text)
         return self.judge(text, stage, gate, self._enforces(observe), as_json=True)
+
+    def answering(self, instructions: tuple[str, ...]) -> Guards:
+        """The same guards for the answers to a call with these instructions of the application to the model."""
+        if not instructions:
+            return self
+        bound = copy.copy(self)
+        bound._around = Around(instructions=instructions)
+        return bound
 
     @property
     def active(self) -> bool:
@@ -104,14 +129,24 @@ class Guards:
     def _enforces(self, observe: bool) -> bool:
         return self.plan.mode == "enforce" and not observe
 
-    def judge(self, text: str, stage: Stage, gate: Gate, enforced: bool, as_json: bool = False) -> Verdict:
+    def judge(
+        self,
+        text: str,
+        stage: Stage,
+        gate: Gate,
+        enforced: bool,
+        as_json: bool = False,
+        before: tuple[str, ...] = (),
+    ) -> Verdict:
         """The verdict of one gate, as it is known already or found now."""
         began = time.perf_counter()
-        key: Hashable = (gate, enforced, as_json, self._memory.digest(text))
+        around = self._around._replace(before=before) if gate.contextual else NOWHERE
+        beside = tuple(map(self._memory.digest, (*around.before, *around.instructions)))
+        key: Hashable = (gate, enforced, as_json, self._memory.digest(text), beside)
         known = self._memory.get(key)
         if known is None:
             document = JsonText() if as_json or begins_json(text) else None
-            known = _look(text, gate, enforced, document)
+            known = _look(text, gate, enforced, document, around)
             if any(decision.failure for decision in known.decisions):
                 went_on = _without_judgement(text, known, document)
                 return Verdict(stage, known.outcome, went_on, known.decisions, time.perf_counter() - began)
@@ -177,10 +212,10 @@ def blocked(stage: Stage, decision: Decision, released_chars: int = 0) -> Blocke
     )
 
 
-def _look(text: str, gate: Gate, enforced: bool, document: JsonText | None) -> Known:
+def _look(text: str, gate: Gate, enforced: bool, document: JsonText | None, around: Around) -> Known:
     """Detect and decide. `document` reads the text if it is JSON."""
     seen = document.feed(text, final=True) if document else text
-    findings, failures = gate.detect(seen, Unescaped(seen, final=True) if "\\" in seen else None)
+    findings, failures = gate.detect(seen, Unescaped(seen, final=True) if "\\" in seen else None, around)
     if not findings and not failures:
         return _PASSED
     if document:

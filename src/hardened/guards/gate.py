@@ -11,11 +11,12 @@ from hardened.guards.escapes import Unescaped
 from hardened.guards.plan import Rule
 from hardened.guards.verdict import ACTIONS, Action, Decision, Outcome
 from hardened.guards.workers import Run, Workers
-from hardened_detectors.api import Detector, Finding, IncrementalDetector
+from hardened_detectors.api import Around, ContextualDetector, Detector, Finding, IncrementalDetector
 
 if TYPE_CHECKING:
     from hardened_detectors.scanner import Scanner, ScanResult
 
+NOWHERE: Final = Around()  # nothing is known of what stands around a text
 TIMEOUT: Final = "timeout"  # stands in the place of an exception's name
 
 _OUTCOMES: Final[Mapping[Action, Outcome]] = {
@@ -85,6 +86,7 @@ class Gate:
         self._gravest = max(self._rules.values(), key=lambda rules: ACTIONS.index(rules[0].action))  # for a wrong name
         self.waits = bool(timed)  # a check may have to wait for another thread
         self.changes = any(member.changes for member in members)
+        self.contextual = any(isinstance(member.detector, ContextualDetector) for member in members)
 
     @cached_property
     def halves(self) -> tuple[Gate | None, Gate | None]:
@@ -97,27 +99,29 @@ class Gate:
             Gate(late, self._workers, self._decode) if late else None,
         )
 
-    def detect(self, text: str, reading: Unescaped | None = None) -> tuple[Sequence[Finding], Mapping[str, str]]:
+    def detect(
+        self, text: str, reading: Unescaped | None = None, around: Around = NOWHERE
+    ) -> tuple[Sequence[Finding], Mapping[str, str]]:
         """All findings, and the detectors that failed with the exception's type name or `timeout`.
 
         With `reading`, incremental detectors also see the text with its backslash escapes undone, in place.
         """
-        found, failed = self._detect(text)
+        found, failed = self._detect(text, around)
         if reading is None or self._patterns is None:
             return found, failed
         again = self._patterns.scan(reading.text, views=self._decode)
         both = [*reading.widen(found), *reading.translate(again.findings)]
         return list(dict.fromkeys(both)), {**again.failures, **failed}
 
-    def _detect(self, text: str) -> tuple[Sequence[Finding], Mapping[str, str]]:
+    def _detect(self, text: str, around: Around) -> tuple[Sequence[Finding], Mapping[str, str]]:
         if not self._timed:
-            result = self._scanner.scan(text, views=self._decode)  # type: ignore[union-attr]  # a gate has members
+            result = self._scanner.scan(text, views=self._decode, around=around)  # type: ignore[union-attr]  # a gate has members
             return result.findings, result.failures
-        runs = [(name, self._start(scanner, text, timeout)) for name, timeout, scanner in self._timed]
+        runs = [(name, self._start(scanner, text, timeout, around)) for name, timeout, scanner in self._timed]
         findings: list[Finding] = []
         failures: dict[str, str] = {}
         if self._scanner:
-            _collect(self._scanner.scan(text, views=self._decode), findings, failures)
+            _collect(self._scanner.scan(text, views=self._decode, around=around), findings, failures)
         for name, run in runs:
             try:
                 _collect(run.result(), findings, failures)
@@ -127,9 +131,9 @@ class Gate:
                 failures[name] = type(error).__name__
         return findings, failures
 
-    def _start(self, scanner: Scanner, text: str, timeout: float) -> Run[ScanResult]:
+    def _start(self, scanner: Scanner, text: str, timeout: float, around: Around) -> Run[ScanResult]:
         assert self._workers is not None
-        return self._workers.start(lambda: scanner.scan(text, views=self._decode), timeout)
+        return self._workers.start(lambda: scanner.scan(text, views=self._decode, around=around), timeout)
 
     def warm_up(self) -> None:
         """Load now what is otherwise loaded at first use."""

@@ -13,6 +13,7 @@ from hardened.policy.schema import DetectorPolicy, Policy, PresetName
 # enough to block from the second on.
 DEFAULT_POINT: Final = 0.5
 BLOCK_POINT: Final = 0.9
+TOPIC_POINT: Final = 0.6
 
 # Credentials and personal data flow everywhere. Instructions hide in what the model reads, topics in the conversation.
 _EVERYWHERE: Final = STAGES
@@ -49,7 +50,8 @@ ACTIONS: Final[Mapping[PresetName, Mapping[str, Mapping[Stage, Action]]]] = {
 CONTENT: Final[Mapping[PresetName, bool]] = {"observe": True, "balanced": True, "strict": False}
 
 _SCORES: Final[Mapping[str, tuple[float, float]]] = {
-    "injection": (DEFAULT_POINT, BLOCK_POINT)
+    "injection": (DEFAULT_POINT, BLOCK_POINT),
+    "topic": (TOPIC_POINT, TOPIC_POINT),  # below it lies what is unclear
 }  # min_score, block_score
 _FAIL_CLOSED: Final = ("secrets", "pii")
 
