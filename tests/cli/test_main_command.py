@@ -28,7 +28,7 @@ COMMANDS = list(commands(parser()))
 
 
 def test_there_are_these_commands() -> None:
-    assert {names[0] for names in COMMANDS} == {"demo", "traces", "check", "eval", "policy", "doctor"}
+    assert {names[0] for names in COMMANDS} == {"demo", "traces", "check", "eval", "policy", "doctor", "scan", "scrub"}
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)

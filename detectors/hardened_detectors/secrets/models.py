@@ -15,7 +15,7 @@ ENTRIES = (
     token("openai_api_key", "sk-", rf"(?!ant-|or-v1-|lf-)(?:(?:proj|svcacct|admin|None)-)?{URL}{{20,250}}", 264,
           "key «sk-proj-{url:60}»,", "«sk-{b62:48}»", "OPENAI_API_KEY=«sk-svcacct-{url:80}»",
           counterexamples=("sk-your-api-key-goes-here-please", "task-0a1b2c3d4e5f6a7b8c9d0e1f", "sk-proj-xxxxxxxxxxxxxxxxxxxxxxxxxxxx", "sk-learn",
-                           "disk-usage-of-the-whole-cluster-2024", "sk-learn-tutorial-part-2-of-the-series")),
+                           "disk-{-}usage-of-the-whole-cluster-2024", "sk-{-}learn-tutorial-part-2-of-the-series")),
     token("openai_session_key", "sess-", rf"{B62}{{40,48}}", 53, "«sess-{b62:40}»", after=END),
     token("anthropic_api_key", "sk-ant-", rf"{URL}{{20,250}}", 260, "«sk-ant-api03-{url:93}AA»", "«sk-ant-oat01-{url:60}»",
           counterexamples=("sk-ant-your-key-goes-in-here-0000",)),

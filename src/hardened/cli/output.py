@@ -172,6 +172,11 @@ def dollars(value: float | None) -> str:
     return f"${value:.2f}" if value >= 1 else f"${value:.4f}" if value >= 0.001 or value == 0 else f"${value:.6f}"
 
 
+def counted(count: int, what: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number(count)} {what}" + ("" if count == 1 else "s")
+
+
 def number(value: int | None) -> str:
     """A count with separators of thousands."""
     return "" if value is None else f"{value:,}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -32,6 +32,15 @@ Expected = Literal["value", "item", "key", "name", "colon", "next", "end"]  # `i
 def begins_json(text: str) -> bool:
     """Whether `text` may be a JSON object or array."""
     return text.lstrip()[:1] in ("{", "[")
+
+
+def replace_in(text: str, find: Callable[[str], Iterable[Finding]], render: Render) -> str:
+    """`text` with what `find` finds in it replaced; in a text that is JSON it looks at what is written, decoded."""
+    if not begins_json(text):
+        return redact(text, spans(find(text)), render)
+    document = JsonText()
+    seen = document.feed(text, final=True)
+    return redact(text, document.shaped(document.locate(find(seen))), render)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""Looking for private data in files (`hardened scan`), and taking it out of datasets (`hardened scrub`)."""
