@@ -199,8 +199,10 @@ class Call:
     binary: bool = False  # whether the answer is no text, whatever its header says
     native_span: bool = False  # whether the SDK itself emits the span of this call
     retries: int | None = None  # how often the SDK itself would send it again; None: nobody but the SDK can do so
+    read_timeout: float | None = None  # seconds that the SDK waits for the next bytes of an answer
     max_retries: int | None = None  # what the SDK shall do of it within one `Send`; None leaves its own count
     body_changed: bool = False
+    timeout_error: Callable[[], Exception] = TimeoutError  # what the SDK itself raises when nobody answers in time
 
     def replace(self, body: Json) -> None:
         """Send `body` instead of the application's."""
@@ -296,6 +298,20 @@ class Effect(Generic[T]):
 
 
 @dataclass(slots=True)
+class Limits:
+    """How long one request may take, in seconds, where that is less than the SDK itself would wait.
+
+    Attributes:
+        answer: until the answer is there; of a stream, its head. An async caller is interrupted then, a sync one when
+            nothing has arrived for so long.
+        silence: between two pieces of a stream.
+    """
+
+    answer: float | None = None
+    silence: float | None = None
+
+
+@dataclass(slots=True)
 class Send(Effect[Reply]):
     """Let the SDK send the call. A flow may send several times: the last answer is delivered, the others are dropped.
 
@@ -305,6 +321,7 @@ class Send(Effect[Reply]):
     call: Call
     scope: AbstractContextManager[object]
     attempt: int = 0
+    limits: Limits | None = None
 
 
 @dataclass(slots=True)
@@ -323,6 +340,19 @@ class Work(Effect[T]):
 
     function: Callable[[], T]
     twin: Callable[[], Awaitable[T]] | None = None
+
+
+@dataclass(slots=True)
+class Peek(Effect[bool]):
+    """Read the bytes of an `events` reply from their begin until `enough` has seen enough; the result says whether they
+    ended before. The application will read them all the same.
+
+    Raises what reading and `enough` raise, and `TimeoutError` after `timeout` seconds.
+    """
+
+    reply: Reply
+    enough: Callable[[bytes], bool]
+    timeout: float | None = None
 
 
 @dataclass(slots=True)

@@ -10,12 +10,13 @@ frames are unwound, and what the flow asks for next is done outside them.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Reply, Send, Sleep, Work
+from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Limits, Peek, Reply, Send, Sleep, Work
 
 _current: ContextVar[Exchange | None] = ContextVar("hardened_exchange", default=None)
 
@@ -34,7 +35,15 @@ class Again(BaseException):
 
 
 class Arrived(Reply, Protocol):
-    """A reply whose connection the driver can let go."""
+    """A reply as the driver has it: it can be read ahead, and let go."""
+
+    def peek(self, enough: Callable[[bytes], bool], timeout: float | None) -> bool:
+        """Perform a `Peek`."""
+        ...
+
+    async def apeek(self, enough: Callable[[bytes], bool], timeout: float | None) -> bool:
+        """`peek` for an async caller."""
+        ...
 
     def drop(self) -> None:
         """Close the response unread."""
@@ -48,18 +57,24 @@ class Arrived(Reply, Protocol):
 class Exchange:
     """One flow and the effect that it waits for."""
 
-    __slots__ = ("_flow", "call", "effect", "finished")
+    __slots__ = ("_flow", "_limit", "call", "effect", "finished")
 
     def __init__(self, flow: Flow, call: Call) -> None:
         self._flow = flow
         self.call = call
         self.effect: Effect[Any] | None = None
         self.finished = False
+        self._limit: Any = None  # the cancel scope of the request that an async caller waits for
 
     @property
     def attempt(self) -> int:
         """How often the flow had sent the call before the request that is on its way."""
         return self.effect.attempt if isinstance(self.effect, Send) else 0
+
+    @property
+    def limits(self) -> Limits | None:
+        """How long the request that is on its way may take."""
+        return self.effect.limits if isinstance(self.effect, Send) else None
 
     def send(self, value: Any) -> None:
         """Resume the flow with the result of its effect; raises what the flow raises."""
@@ -109,11 +124,14 @@ class Exchange:
     def arrived(self, reply: Arrived, deliver: Callable[[], Any]) -> Any:
         """A response is there: let the flow look at it, then let the SDK build its object with `deliver`."""
         with _Current(None):
-            self.send(reply)
-            self._perform(Work)
-            if not self._delivers(reply):
+            try:
+                self.send(reply)
+                self._perform((Work, Peek))
+                if not self._delivers(reply):
+                    raise Again
+            except BaseException:
                 reply.drop()
-                raise Again
+                raise
             try:
                 result = deliver()
             except BaseException as error:
@@ -149,7 +167,7 @@ class Exchange:
                 raise RuntimeError(f"a flow must send before it ends, got {effect!r}")
             try:
                 with effect.scope, _Current(self):
-                    result = await transmit(effect)
+                    result = await self._within(effect, transmit)
             except Again:
                 continue
             except BaseException as error:
@@ -161,14 +179,39 @@ class Exchange:
                 self.close()
             return result
 
+    async def _within(self, effect: Send, transmit: Callable[[Send], Awaitable[Any]]) -> Any:
+        """What `transmit` returns, if the answer arrives in time."""
+        if effect.limits is None or effect.limits.answer is None:
+            return await transmit(effect)
+        import anyio
+
+        with anyio.move_on_after(effect.limits.answer) as self._limit:
+            return await transmit(effect)
+        raise self.call.timeout_error()
+
+    async def _in_time(self) -> None:
+        """The answer is there: from here on its time is not limited any more, unless it had already run out."""
+        limit, self._limit = self._limit, None
+        if limit is None:
+            return
+        import anyio
+
+        if limit.cancel_called:
+            await anyio.sleep(0)  # is cancelled here
+        limit.deadline = math.inf
+
     async def aarrived(self, reply: Arrived, deliver: Callable[[], Awaitable[Any]]) -> Any:
         """`arrived` for an async caller."""
+        await self._in_time()
         with _Current(None):
-            self.send(reply)
-            await self._aperform(Work)
-            if not self._delivers(reply):
+            try:
+                self.send(reply)
+                await self._aperform((Work, Peek))
+                if not self._delivers(reply):
+                    raise Again
+            except BaseException:
                 await reply.adrop()
-                raise Again
+                raise
             try:
                 result = await deliver()
             except BaseException as error:
@@ -197,6 +240,14 @@ def _sleep(effect: Sleep) -> None:
     time.sleep(effect.seconds)
 
 
+def _peek(effect: Peek) -> bool:
+    return cast(Arrived, effect.reply).peek(effect.enough, effect.timeout)
+
+
+async def _apeek(effect: Peek) -> bool:
+    return await cast(Arrived, effect.reply).apeek(effect.enough, effect.timeout)
+
+
 async def _awork(effect: Work[Any]) -> Any:
     if effect.twin is not None:
         return await effect.twin()
@@ -211,8 +262,8 @@ async def _asleep(effect: Sleep) -> None:
     await anyio.sleep(effect.seconds)
 
 
-_PERFORM: dict[type[Any], Callable[[Any], Any]] = {Work: _work, Sleep: _sleep}
-_APERFORM: dict[type[Any], Callable[[Any], Awaitable[Any]]] = {Work: _awork, Sleep: _asleep}
+_PERFORM: dict[type[Any], Callable[[Any], Any]] = {Work: _work, Sleep: _sleep, Peek: _peek}
+_APERFORM: dict[type[Any], Callable[[Any], Awaitable[Any]]] = {Work: _awork, Sleep: _asleep, Peek: _apeek}
 """How an effect that does not need the SDK is performed."""
 
 

@@ -7,7 +7,9 @@ Both packages have the same attributes here (a contract test asserts them); whic
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -69,6 +71,40 @@ class HttpReply:
             response.is_stream_consumed = response.is_closed = False
         response.stream = _package(response.__class__).ByteStream(response.content)
         _drop_encoding(response, len(response.content))
+
+    def limit_silence(self, seconds: float | None) -> None:
+        """Wait for the next piece of the body at most so long; `None`: as long as the connection lives."""
+        timeout = self.response.request.extensions.get("timeout", {})
+        self.response.request.extensions["timeout"] = {**timeout, "read": seconds}
+
+    def peek(self, enough: Callable[[bytes], bool], timeout: float | None) -> bool:
+        if hasattr(self.response, "_content"):
+            return not enough(self.response._content)
+        ahead = self._read_ahead(0)
+        end = None if timeout is None else time.monotonic() + timeout
+        while (chunk := ahead.more()) is not None:
+            if enough(chunk):
+                return False
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError
+        return True
+
+    async def apeek(self, enough: Callable[[bytes], bool], timeout: float | None) -> bool:
+        if hasattr(self.response, "_content"):
+            return not enough(self.response._content)
+        import anyio
+
+        ahead = self._read_ahead(1)
+        with anyio.fail_after(timeout):
+            while (chunk := await ahead.more()) is not None:
+                if enough(chunk):
+                    return False
+        return True
+
+    def _read_ahead(self, kind: int) -> Any:
+        body = _wrap(self.response, Tap(_Nobody()))
+        ahead = self.response.stream = _ahead(_package(self.response.__class__))[kind](body)
+        return ahead
 
     def drop(self) -> None:
         self.response.close()
@@ -157,6 +193,14 @@ class Tap(Passage[StreamWatcher]):
     def _passed(self, chunk: bytes) -> bytes:
         self._session[0].heard(chunk)
         return chunk
+
+
+class _Nobody:
+    """Hears a body that is only to be decoded."""
+
+    def heard(self, chunk: bytes) -> None: ...
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> None: ...
 
 
 class Rewriter(Passage[StreamSession]):
@@ -297,6 +341,63 @@ def _bodies(package: ModuleType) -> tuple[Any, Any, Any]:
         pass
 
     return SyncBody, AsyncBody, SyncAsyncBody
+
+
+@lru_cache(maxsize=2)
+def _ahead(package: ModuleType) -> tuple[Any, Any]:
+    """Stream classes whose beginning can be read ahead: what was read comes first when the application reads."""
+
+    class Ahead:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+            self.kept: deque[bytes] = deque()
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "inner":
+                raise AttributeError(name)
+            return getattr(self.inner, name)
+
+    class SyncAhead(Ahead, package.SyncByteStream):
+        def __init__(self, inner: Any) -> None:
+            super().__init__(inner)
+            self.rest = iter(inner)
+
+        def more(self) -> bytes | None:
+            chunk = next(self.rest, None)
+            if chunk is not None:
+                self.kept.append(chunk)
+            return chunk
+
+        def __iter__(self) -> Iterator[bytes]:
+            while self.kept:
+                yield self.kept.popleft()
+            yield from self.rest
+
+        def close(self) -> None:
+            self.inner.close()
+
+    class AsyncAhead(Ahead, package.AsyncByteStream):
+        def __init__(self, inner: Any) -> None:
+            super().__init__(inner)
+            self.rest = aiter(inner)
+
+        async def more(self) -> bytes | None:
+            chunk = await anext(self.rest, None)
+            if chunk is not None:
+                self.kept.append(chunk)
+            return chunk
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while self.kept:
+                yield self.kept.popleft()
+            async for chunk in self.rest:
+                yield chunk
+
+        async def aclose(self) -> None:
+            await self.rest.aclose()
+            await self.inner.aclose()
+
+    return SyncAhead, AsyncAhead
 
 
 def _joined(decoded: Any) -> bytes:

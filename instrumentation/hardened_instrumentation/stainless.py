@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Protocol
@@ -68,7 +69,7 @@ def _request(original: Callable[..., Any], describe: Describe, current: Active) 
     @functools.wraps(original)
     def request(self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
         def transmit(effect: Send) -> Any:
-            return original(self, cast_to, _apply(effect, options, key), stream=stream, stream_cls=stream_cls)
+            return original(self, cast_to, _apply(effect, self, options, key), stream=stream, stream_cls=stream_cls)
 
         exchange = _begin(self, options, stream, describe, current)
         if exchange is None:
@@ -83,7 +84,9 @@ def _arequest(original: Callable[..., Any], describe: Describe, current: Active)
     @functools.wraps(original)
     async def request(self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
         async def transmit(effect: Send) -> Any:
-            return await original(self, cast_to, _apply(effect, options, key), stream=stream, stream_cls=stream_cls)
+            return await original(
+                self, cast_to, _apply(effect, self, options, key), stream=stream, stream_cls=stream_cls
+            )
 
         exchange = _begin(self, options, stream, describe, current)
         if exchange is None:
@@ -135,7 +138,11 @@ def _reply(exchange: Exchange, response: Any, stream: bool, arguments: dict[str,
     taken = exchange.attempt + arguments.get("retries_taken", 0)
     if "retries_taken" in arguments:
         arguments["retries_taken"] = taken
-    return HttpReply(response, exchange.call, streamed=stream, retries=taken)
+    reply = HttpReply(response, exchange.call, streamed=stream, retries=taken)
+    if exchange.limits is not None and reply.kind == "events":
+        waits = (exchange.call.read_timeout, exchange.limits.silence)
+        reply.limit_silence(min((wait for wait in waits if wait is not None), default=None))
+    return reply
 
 
 def _begin(client: Any, options: Any, stream: bool, describe: Describe, current: Active) -> Exchange | None:
@@ -179,12 +186,22 @@ def retries(client: Any, options: Any) -> int | None:
     return count
 
 
+def timeout_error(sdk: str, client: Any, options: Any) -> Callable[[], Exception]:
+    """What makes the error that the SDK raises when nobody answers in time."""
+
+    def build() -> Exception:
+        request = client._client.build_request(options.method, str(client._prepare_url(options.url)))
+        return sys.modules[sdk].APITimeoutError(request=request)
+
+    return build
+
+
 def _holds_iterator(body: Any) -> bool:
     values = body.values() if isinstance(body, Mapping) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     return any(hasattr(value, "__next__") for value in values)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
-def _apply(effect: Send, options: Any, key: str | None) -> Any:
+def _apply(effect: Send, client: Any, options: Any, key: str | None) -> Any:
     """The options with what the flow has changed; the application's own objects stay as they are."""
     call = effect.call
     update: dict[str, Any] = {}
@@ -200,7 +217,29 @@ def _apply(effect: Send, options: Any, key: str | None) -> Any:
         update["max_retries"] = call.max_retries
     if key is not None:
         update["idempotency_key"] = key
+    if effect.limits is not None and effect.limits.answer is not None:
+        update["timeout"] = _shorter(_timeout(client, options), effect.limits.answer)
     return options.model_copy(update=update) if update else options
+
+
+def read_timeout(client: Any, options: Any) -> float | None:
+    """Seconds that the SDK waits for the next bytes of an answer."""
+    timeout = _timeout(client, options)
+    return getattr(timeout, "read", timeout)
+
+
+def _timeout(client: Any, options: Any) -> Any:
+    """The time-out of a request as the application has set it: a number, an object with four of them, or none."""
+    given = options.timeout
+    return client.timeout if type(given).__name__ == "NotGiven" else given
+
+
+def _shorter(timeout: Any, seconds: float) -> Any:
+    """`timeout` with nothing in it that is longer than so many seconds."""
+    if timeout is None or isinstance(timeout, int | float):
+        return seconds if timeout is None else min(timeout, seconds)
+    parts = {name: getattr(timeout, name) for name in ("connect", "read", "write", "pool")}
+    return type(timeout)(**{name: seconds if part is None else min(part, seconds) for name, part in parts.items()})
 
 
 def _headers(effect: Send, given: Mapping[str, Any]) -> Mapping[str, Any] | None:

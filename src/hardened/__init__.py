@@ -15,8 +15,12 @@ from hardened.version import __version__
 if TYPE_CHECKING:
     from hardened.analysis.load import load_traces as load_traces
     from hardened.errors import BlockedError as BlockedError
+    from hardened.errors import CallError as CallError
+    from hardened.errors import DeadlineExceeded as DeadlineExceeded
     from hardened.errors import HardenedError as HardenedError
+    from hardened.errors import InvalidResponse as InvalidResponse
     from hardened.errors import PolicyError as PolicyError
+    from hardened.errors import StreamInterrupted as StreamInterrupted
     from hardened.guards.functions import acheck as acheck
     from hardened.guards.functions import check as check
     from hardened.guards.functions import detector as detector
@@ -32,6 +36,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BlockedError": "hardened.errors",
+    "CallError": "hardened.errors",
+    "DeadlineExceeded": "hardened.errors",
+    "InvalidResponse": "hardened.errors",
+    "StreamInterrupted": "hardened.errors",
     "HardenedError": "hardened.errors",
     "Policy": "hardened.policy.schema",
     "PolicyError": "hardened.errors",
@@ -51,9 +59,13 @@ _HOMES = {
 
 __all__ = [
     "BlockedError",
+    "CallError",
+    "DeadlineExceeded",
     "HardenedError",
+    "InvalidResponse",
     "Policy",
     "PolicyError",
+    "StreamInterrupted",
     "Verdict",
     "__version__",
     "acheck",

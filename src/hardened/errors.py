@@ -5,6 +5,10 @@ A message names what happened, where, and what to do. It never contains matched 
 
 from __future__ import annotations
 
+import sys
+from functools import cache
+from typing import Any, ClassVar, TypeVar, cast
+
 
 class HardenedError(Exception):
     """Base of every documented decision or configuration error."""
@@ -40,3 +44,119 @@ class BlockedError(HardenedError):
 
 def _blocked(stage: str, detector: str, category: str, released_chars: int) -> BlockedError:
     return BlockedError(stage=stage, detector=detector, category=category, released_chars=released_chars)
+
+
+class CallError(HardenedError):
+    """A call that ended without an answer that can be used, by a decision of ours.
+
+    Where the SDK is known, what is raised is also an exception of that SDK (`sdk_name`), so that handlers written for
+    it catch ours: `except openai.APIConnectionError` catches a `StreamInterrupted`.
+    """
+
+    sdk_name: ClassVar[str] = "APIError"
+
+    def __init__(self, message: str, **said: Any) -> None:
+        Exception.__init__(self, message)  # not the SDK's, which wants a request and a body
+        self._said = said
+        self.__dict__.update(said)
+        self.__dict__.update(message=message, request=None, body=None, code=None, param=None, type=None)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_call_error, (_own_class(type(self)), self._said))
+
+
+class InvalidResponse(CallError):
+    """The provider answered, with something that is no answer: HTML, no choices, a stream without content.
+
+    Attributes:
+        reason: what was wrong, for example `html`, `no_choices`, `empty_stream`.
+        error_class: `invalid`, or the class of the error that stood inside the answer.
+    """
+
+    reason: str
+    error_class: str
+
+    def __init__(self, *, reason: str, error_class: str = "invalid") -> None:
+        super().__init__(
+            f"the provider answered with something that is no answer ({reason}), also when asked again. "
+            "To get it as the SDK would hand it on, set resilience.validate_answers to false in hardened.yaml.",
+            reason=reason,
+            error_class=error_class,
+        )
+
+
+class StreamInterrupted(CallError):
+    """A stream broke off after the application had seen content of it: only the application can begin anew.
+
+    Attributes:
+        reason: why, for example `cut` (no terminal event), `connection`, `timeout`, `overloaded_error`.
+        error_class: its class: `transport`, `throttle`, `provider`, `invalid`, …
+        partial_text: the text that the application has received; never part of the message.
+        input_tokens, output_tokens: as far as the provider had told, else None.
+    """
+
+    sdk_name = "APIConnectionError"
+    reason: str
+    error_class: str
+    partial_text: str
+    input_tokens: int | None
+    output_tokens: int | None
+
+    def __init__(
+        self,
+        *,
+        reason: str,
+        error_class: str,
+        partial_text: str = "",
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+    ) -> None:
+        super().__init__(
+            f"the stream broke off after {len(partial_text)} characters ({reason}). What came is in `partial_text`; "
+            "with stream: buffer in hardened.yaml a broken stream is asked for again instead.",
+            reason=reason,
+            error_class=error_class,
+            partial_text=partial_text,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+        )
+
+
+class DeadlineExceeded(CallError):
+    """A call took longer than it may, with all its requests and pauses.
+
+    Attributes:
+        seconds: how long it took.
+    """
+
+    sdk_name = "APITimeoutError"
+    seconds: float
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__(
+            f"the call was not over in time ({seconds:.1f} s, all its requests included). The limit is "
+            "resilience.deadline in hardened.yaml, or that of hardened.context(deadline=...) around it.",
+            seconds=seconds,
+        )
+
+
+E = TypeVar("E", bound=CallError)
+
+
+def as_sdk_error(kind: type[E], sdk: str) -> type[E]:
+    """`kind` as a class that is also the SDK's own exception of `kind.sdk_name`; `kind` itself if the SDK has none."""
+    theirs = getattr(sys.modules.get(sdk), kind.sdk_name, None)
+    return cast("type[E]", _both(kind, theirs)) if isinstance(theirs, type) else kind
+
+
+@cache
+def _both(ours: type[CallError], theirs: type) -> type[CallError]:
+    return type(ours.__name__, (ours, theirs), {"__module__": ours.__module__, "__qualname__": ours.__qualname__})
+
+
+def _own_class(kind: type[CallError]) -> type[CallError]:
+    return next(base for base in kind.__mro__ if getattr(sys.modules[base.__module__], base.__name__, None) is base)
+
+
+def _call_error(kind: type[CallError], said: dict[str, Any]) -> CallError:
+    return kind(**said)

@@ -51,11 +51,12 @@ def handle(call: Call) -> Flow:
         record.requested()
         if call.stream:
             guards.expect_stream()
-        reply = yield from send(call, record)
+        answer = yield from send(call, record)
+        reply = answer.reply
         record.answered(reply)
         if reply.kind == "events":
-            if guards.active and call.operation is not None:
-                reply.attach(GuardedStream(call, guards, record))
+            if answer.check is not None or (guards.active and call.operation is not None):
+                reply.attach(GuardedStream(call, guards, record, answer.check))
             else:
                 reply.watch(ObservedStream(call, reply.framing(), record))
         elif reply.kind == "binary":

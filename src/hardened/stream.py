@@ -5,18 +5,28 @@ What nobody may change is not read on that way: its bytes are kept, and read in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-from hardened.errors import BlockedError
+from hardened.errors import BlockedError, CallError, HardenedError
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.stream import StreamGuard, repeat
 from hardened.guards.verdict import Stage
 from hardened.telemetry.faults import report
 from hardened.telemetry.record import CallRecord
 from hardened.worker import worker
-from hardened_instrumentation.calls import Call, Delta, Ending, EventReader, EventView, Framing, SlotKind, WireEvent
+from hardened_instrumentation.calls import (
+    Call,
+    Delta,
+    Ending,
+    EventReader,
+    EventView,
+    Framing,
+    ResponseView,
+    SlotKind,
+    WireEvent,
+)
 
 Place = tuple[Any, ...]
 
@@ -26,10 +36,23 @@ KEPT = 256 * 1024
 """Bytes of a stream that is only observed: so many wait at most before they are read in the background."""
 
 
+class Check(Protocol):
+    """Whoever judges whether a stream goes on as it should."""
+
+    def saw(self, event: WireEvent, so_far: Callable[[], ResponseView]) -> None:
+        """Raises for an event with which it does not; `so_far` describes what has come."""
+        ...
+
+    def over(self, how: Ending, error: BaseException | None, response: ResponseView) -> Exception | None:
+        """The body is over. Returns what to raise."""
+        ...
+
+
 class GuardedStream:
     """`StreamSession` of a model's answer: one `StreamGuard` for each text field that grows over the events."""
 
-    def __init__(self, call: Call, guards: Guards, record: CallRecord) -> None:
+    def __init__(self, call: Call, guards: Guards, record: CallRecord, check: Check | None = None) -> None:
+        self._check = check
         self._reader = call.wire.reader()
         self._guards = guards
         self._record = record
@@ -39,8 +62,11 @@ class GuardedStream:
         reader = self._reader
         if reader is None:
             return (event,)
-        view = _read(reader, event)
+        if self._check is not None:
+            self._check.saw(event, self._so_far)
+        view = read_event(reader, event)
         if view is None:
+            self._check = None  # nobody knows any more where the answer ends
             self._guard_raw(event)
             return (event,)
         if view.content:
@@ -56,13 +82,36 @@ class GuardedStream:
         tails: Sequence[WireEvent] = ()
         try:
             if how == "read":  # a body that ended without closing its fields
-                tails = [tail for place in list(self._fields) for tail in self._close(place, None)]
+                tails = self._close_all()
+            self._judge(how, error)
+        except CallError as interrupted:
+            error = interrupted
+            raise
         except BlockedError as blocked:
             how, error = "failed", blocked
             raise
         finally:
             self._end(how, error)
         return tails
+
+    def _judge(self, how: Ending, error: BaseException | None) -> None:
+        """Raise if the stream should have gone on."""
+        if self._check is None or self._reader is None or how in ("closed", "cancelled"):
+            return
+        if isinstance(error, HardenedError):
+            return
+        broken = self._check.over(how, error, self._so_far())
+        if broken is not None:
+            raise broken from error
+
+    def _so_far(self) -> ResponseView:
+        """What has come, with what is held back of it: nothing follows any more that could complete a match."""
+        assert self._reader is not None
+        self._close_all()
+        return response_of(self._reader) or ResponseView()
+
+    def _close_all(self) -> list[WireEvent]:
+        return [tail for place in list(self._fields) for tail in self._close(place, None)]
 
     def _end(self, how: Ending, error: BaseException | None) -> None:
         for field in self._fields.values():  # what was held back of a stream that was left is never released
@@ -147,12 +196,21 @@ class GuardedStream:
             event.raw = verdict.text.encode()
 
 
-def _read(reader: EventReader, event: WireEvent) -> EventView | None:
+def read_event(reader: EventReader, event: WireEvent) -> EventView | None:
     """What the event means; `None` if that cannot be said."""
     try:
         return reader.read(event)
     except Exception as error:  # noqa: BLE001 - nobody knows what a provider sends tomorrow
         report("reading an event of unexpected shape", error)
+        return None
+
+
+def response_of(reader: EventReader) -> ResponseView | None:
+    """The response as far as it was read; `None` if that cannot be said."""
+    try:
+        return reader.response()
+    except Exception as error:  # noqa: BLE001 - the same
+        report("describing a response of unexpected shape", error)
         return None
 
 
@@ -211,7 +269,7 @@ class ObservedStream:
         if reader is None:
             return
         for event in events:
-            view = _read(reader, event)
+            view = read_event(reader, event)
             if view is None:
                 continue
             if view.content and not self._begun:

@@ -23,7 +23,9 @@ HALVES = (LEAK[:30], LEAK[30:])
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Clients]:
     detectors = {"secrets": dict.fromkeys(("output", "tool_call"), "redact")}
-    set_active(load({"telemetry": {"file": {"enabled": False}}, "detectors": detectors}), "test")
+    odd_answers = {"validate_answers": False}
+    policy = {"telemetry": {"file": {"enabled": False}}, "detectors": detectors, "resilience": odd_answers}
+    set_active(load(policy), "test")
     hardened.instrument()
     with FakeProvider() as provider:
         yield Clients(provider)

@@ -246,7 +246,7 @@ def test_unexpected_answers(name: str, shared: Clients, configure: Configure) ->
         bare: Any = ask(shared, body)
     except Exception as error:
         bare = error
-    traces = configure()
+    traces = configure(resilience={"validate_answers": False})  # else they are no answers at all
     try:
         seen = ask(shared, body)
     except Exception as error:

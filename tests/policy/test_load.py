@@ -102,6 +102,13 @@ SAMPLES = {
     "max_bytes": ("2000", 2000),
     "retention_days": ("3", 3),
     "host": ("https://traces.example", "https://traces.example"),
+    "retries": ("4", 4),
+    "retry_budget": ("0.2", 0.2),
+    "deadline": ("20", 20.0),
+    "attempt_timeout": ("5", 5.0),
+    "first_token_timeout": ("4.5", 4.5),
+    "stream_idle_timeout": ("9", 9.0),
+    "validate_answers": ("no", False),
 }
 SCALARS = [
     tuple("pii" if step == "*" else step for step in path)

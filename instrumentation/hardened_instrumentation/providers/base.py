@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from hardened_instrumentation.calls import Call
 from hardened_instrumentation.patches import Patches
 from hardened_instrumentation.routes import Describe, Route, provider_of_host, route_name
-from hardened_instrumentation.stainless import Active, retries, wire_body
+from hardened_instrumentation.stainless import Active, read_timeout, retries, timeout_error, wire_body
 from hardened_instrumentation.wires.openai_other import Opaque
 
 Install = Callable[[ModuleType, Active, Patches], None]
@@ -84,6 +84,8 @@ def describer(
             server_address=host,
             server_port=base_url.port or (443 if base_url.scheme == "https" else 80),
             retries=retries(client, options),
+            read_timeout=read_timeout(client, options),
+            timeout_error=timeout_error(sdk, client, options),
         )
         if complete is not None:
             complete(client, call)

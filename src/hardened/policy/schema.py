@@ -8,7 +8,11 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
+
+from hardened.policy.resilience import Resilience
+from hardened.policy.section import REFERABLE as REFERABLE
+from hardened.policy.section import REFERENCE, Credential, SecretCredential, Section
 
 PresetName = Literal["observe", "balanced", "strict"]
 StageAction = Literal["allow", "warn", "redact", "block"]
@@ -37,29 +41,6 @@ MAX_CONTENT_BYTES: Final = 64 * 1024 * 1024
 MAX_FILE_BYTES: Final = 1024**4
 MAX_RETENTION_DAYS: Final = 36_500  # a century
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-def _reference(value: str | SecretStr | None) -> str | SecretStr | None:
-    """A policy file may have come with somebody's sources: it must not name a variable that holds another secret."""
-    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if plain and plain.startswith(REFERENCE) and not plain.removeprefix(REFERENCE).startswith(REFERABLE):
-        from pydantic_core import PydanticCustomError
-
-        raise PydanticCustomError("env_reference", "a reference to a variable that is not ours")
-    return value
-
-
-REFERENCE: Final = "env:"
-REFERABLE: Final = ("LANGFUSE_", "HARDENED_")
-"""How the names of the variables begin that `env:NAME` may refer to."""
-Credential = Annotated[str, AfterValidator(_reference)]
-SecretCredential = Annotated[SecretStr, AfterValidator(_reference)]
-
-
-class Section(BaseModel):
-    """A part of the policy: closed, frozen, and silent about its values when it is wrong."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class DetectorPolicy(Section):
@@ -174,6 +155,7 @@ class Policy(Section):
         default_factory=dict[str, DetectorPolicy], description="Detectors by name: `pii`, `secrets`, or your own."
     )
     telemetry: Telemetry = Field(default_factory=Telemetry.model_construct)
+    resilience: Resilience = Field(default_factory=Resilience.model_construct)
     prices: dict[str, Price] = Field(
         default_factory=dict[str, Price], description="Your own prices by model name; `*` stands for any characters."
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from hardened.policy.schema import DetectorPolicy, Policy, Price, Section
+from hardened.policy.schema import Policy, Section
 
 KeyPath = tuple[str, ...]
 
@@ -23,7 +23,7 @@ def leaves(section: type[Section] = Policy, prefix: KeyPath = ()) -> Iterator[tu
         path = (*prefix, name)
         inner = section_of(field.annotation)
         if inner is not None:
-            yield from leaves(inner, (*path, "*") if inner in (DetectorPolicy, Price) else path)
+            yield from leaves(inner, path if is_scalar(field) else (*path, "*"))
         else:
             yield path, field
 

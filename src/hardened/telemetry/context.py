@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import Token
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from types import MappingProxyType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast, overload
@@ -52,6 +53,7 @@ class Ambient:
     prompt_version: str | None = None
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, AttributeValue] = field(default_factory=lambda: _NONE, hash=False)
+    deadline: float | None = None  # by `time.monotonic`
     attributes: Mapping[str, AttributeValue] = field(init=False, compare=False, repr=False)
     """The same as attributes of a span."""
 
@@ -70,6 +72,7 @@ class Ambient:
             prompt_version=prompt.prompt_version,
             tags=tuple(dict.fromkeys((*outer.tags, *self.tags)))[-MAX_TAGS:],
             metadata=_latest({**outer.metadata, **self.metadata}),
+            deadline=min((end for end in (self.deadline, outer.deadline) if end is not None), default=None),
         )
 
 
@@ -118,12 +121,13 @@ class context:
         prompt: name of the prompt, or its name and version. Without a version, none is claimed.
         tags: free words.
         metadata: further values by key: str, int, float or bool.
+        deadline: seconds from entering, after which calls to models inside must be over; of nested ones, the earliest.
 
     Raises:
         TypeError: an argument has a wrong type. The message names the argument, never its value.
     """
 
-    __slots__ = ("_given", "_tokens")
+    __slots__ = ("_given", "_seconds", "_tokens")
 
     def __init__(
         self,
@@ -135,6 +139,7 @@ class context:
         prompt: Prompt | None = None,
         tags: Iterable[str] | None = None,
         metadata: Mapping[str, str | int | float | bool] | None = None,
+        deadline: float | None = None,
     ) -> None:
         name, version = _prompt(prompt)
         self._given = Ambient(
@@ -147,10 +152,14 @@ class context:
             tags=_tags(tags),
             metadata=_metadata(metadata),
         )
+        self._seconds = _seconds(deadline)
         self._tokens: list[Token[Context]] = []  # one context object may be entered by several threads at once
 
     def __enter__(self) -> Self:
-        self._tokens.append(otel_context.attach(with_ambient(self._given.over(current()))))
+        given = self._given
+        if self._seconds is not None:
+            given = replace(given, deadline=time.monotonic() + self._seconds)
+        self._tokens.append(otel_context.attach(with_ambient(given.over(current()))))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -242,6 +251,14 @@ def _text(argument: str, value: object) -> str | None:
     if not isinstance(value, str):
         raise TypeError(f"hardened.context: {argument} must be a str, not {type(value).__name__}")
     return value[:MAX_CHARS]
+
+
+def _seconds(deadline: object) -> float | None:
+    if deadline is None:
+        return None
+    if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0:
+        raise TypeError("hardened.context: deadline must be a number of seconds")
+    return float(deadline)
 
 
 def _prompt(prompt: object) -> tuple[str | None, str | None]:

@@ -178,6 +178,11 @@ class CallRecord:
                 if truncated:
                     self._attributes[semconv.CONTENT_TRUNCATED] = True
 
+    @property
+    def deadline(self) -> float | None:
+        """When the code around the call wants it to be over, by `time.monotonic`."""
+        return self._ambient.deadline
+
     def sending(self, attempt: int) -> None:
         """A request goes out, after so many others."""
         self._attempts = attempt + 1
@@ -274,7 +279,7 @@ class CallRecord:
             self._attributes[semconv.RESPONSE_TIME_TO_FIRST_CHUNK] = self._first - self._began
         complete = self._attributes.get(semconv.STREAM_OUTCOME) == semconv.STREAM_COMPLETED
         # If the answer was all there, it does not matter what the application did afterwards.
-        self.end(error if how in ("failed", "cancelled") and not complete else None)
+        self.end(error if how in ("failed", "cancelled", "read") and not complete else None)
 
     @contained
     def _streamed(self, how: Ending, error: BaseException | None, reader: EventReader) -> None:

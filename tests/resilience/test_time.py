@@ -1,0 +1,177 @@
+"""No call takes longer than it may."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from callers import CALLERS, STREAMS, openai_client
+from shapes import ASK, MODEL
+from traces import Configure
+
+import hardened
+from hardened.resilience.retry_budget import RESERVE, RetryBudget
+from hardened.testing import FakeProvider, Reply
+
+LONG = 30.0
+SHORT = 0.3
+
+
+@pytest.mark.parametrize("name", CALLERS)
+def test_a_request_that_takes_too_long_is_sent_again(
+    name: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"attempt_timeout": SHORT})
+    provider.reply(text="late", delay=LONG)
+    provider.reply(text="Paris")
+    assert CALLERS[name].call(provider, timeout=LONG) == "Paris"
+    assert len(provider.requests) == 2
+
+
+@pytest.mark.parametrize("name", CALLERS)
+def test_in_the_end_it_is_the_sdks_timeout(
+    name: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"attempt_timeout": SHORT, "retries": 1})
+    provider.default = Reply(delay=LONG)
+    with pytest.raises((openai.APITimeoutError, anthropic.APITimeoutError)) as raised:
+        CALLERS[name].call(provider, timeout=LONG)
+    assert not isinstance(raised.value, hardened.HardenedError)
+    assert len(provider.requests) == 2
+
+
+@pytest.mark.parametrize("name", [*CALLERS])
+def test_a_deadline_ends_the_call(name: str, provider: FakeProvider, waits: list[float], configure: Configure) -> None:
+    configure(resilience={"deadline": SHORT})
+    provider.default = Reply(delay=LONG)
+    with pytest.raises(hardened.DeadlineExceeded) as raised:
+        CALLERS[name].call(provider, timeout=LONG)
+    assert isinstance(raised.value, openai.APITimeoutError | anthropic.APITimeoutError)
+    assert len(provider.requests) == 1
+
+
+def test_the_deadline_of_the_code_around(provider: FakeProvider, waits: list[float], configure: Configure) -> None:
+    configure(resilience={"deadline": LONG})
+    provider.default = Reply(delay=LONG)
+    with hardened.context(deadline=60), hardened.context(deadline=SHORT), pytest.raises(hardened.DeadlineExceeded):
+        CALLERS["openai"].call(provider, timeout=LONG)
+    assert len(provider.requests) == 1
+    with hardened.context(deadline=0), pytest.raises(hardened.DeadlineExceeded):
+        CALLERS["openai"].call(provider)
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize("deadline", ["soon", -1, True, float("nan")])
+def test_a_deadline_is_a_number_of_seconds(deadline: Any) -> None:
+    with pytest.raises(TypeError, match="deadline must be a number of seconds"):
+        hardened.context(deadline=deadline)
+
+
+@pytest.mark.parametrize(("asked", "sent"), [("2", 2), ("30", 1)])
+def test_who_says_when_to_come_back_is_waited_for_only_in_time(
+    asked: str, sent: int, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"deadline": 20, "retries": 1})
+    provider.default = Reply(status=429, headers={"retry-after": asked})
+    with pytest.raises(openai.RateLimitError):
+        CALLERS["openai"].call(provider)
+    assert len(provider.requests) == sent
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("stalled", [Reply(delay=LONG), Reply(fault="stall", fault_after=1)])
+def test_a_stream_that_does_not_begin_is_asked_for_again(
+    name: str, stalled: Reply, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"first_token_timeout": SHORT})
+    provider.reply(stalled)
+    provider.reply(text="Paris")
+    assert STREAMS[name].call(provider, timeout=LONG) == "Paris"
+    assert len(provider.requests) == 2
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_falls_silent(
+    name: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"stream_idle_timeout": SHORT})
+    provider.default = Reply(text="word " * 20, fault="stall", fault_after=6)
+    with pytest.raises(hardened.StreamInterrupted) as raised:
+        STREAMS[name].call(provider, timeout=LONG)
+    assert raised.value.reason == "timeout"
+    assert raised.value.partial_text.startswith("wo")
+
+
+def test_a_stream_that_never_ends(provider: FakeProvider, waits: list[float], configure: Configure) -> None:
+    configure(resilience={"deadline": SHORT})
+    provider.default = Reply(text="word " * 1000, chunk_delay=0.02)
+    with pytest.raises(hardened.StreamInterrupted) as raised:
+        STREAMS["openai"].call(provider, timeout=LONG)
+    assert raised.value.reason == "deadline"
+
+
+def test_the_clients_own_timeout_stays_where_it_is_shorter(
+    provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"attempt_timeout": LONG})
+    provider.default = Reply(delay=LONG)
+    for timeout in (SHORT, openai.Timeout(LONG, read=SHORT)):
+        with pytest.raises(openai.APITimeoutError):
+            CALLERS["openai"].call(provider, timeout=timeout, max_retries=0)
+
+
+def test_strict_has_the_numbers_of_the_handbook(
+    provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(preset="strict")
+    CALLERS["openai"].call(provider, timeout=600)
+    CALLERS["openai"].call(provider, timeout=2)
+    seconds = [float(request.headers["x-stainless-read-timeout"]) for request in provider.requests]
+    assert seconds == [8, 2]
+    provider.default = Reply(status=500)
+    provider.requests.clear()
+    with pytest.raises(openai.InternalServerError):
+        CALLERS["openai"].call(provider)
+    assert len(provider.requests) == 4
+
+
+def test_a_process_has_a_budget_of_retries() -> None:
+    budget = RetryBudget()
+    assert [budget.take() for _ in range(int(RESERVE) + 1)] == [True] * int(RESERVE) + [False]
+    for _ in range(11):
+        budget.called(0.1)
+    assert (budget.take(), budget.take()) == (True, False)
+
+
+def test_without_budget_nothing_is_sent_again(
+    provider: FakeProvider, waits: list[float], configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hardened.resilience import attempts
+
+    monkeypatch.setattr(attempts, "budget", RetryBudget())
+    configure(resilience={"retry_budget": 0.0, "retries": 100})
+    provider.default = Reply(status=500)
+    with pytest.raises(openai.InternalServerError):
+        openai_client(provider).chat.completions.create(model=MODEL, messages=ASK)
+    assert len(provider.requests) == 1 + RESERVE
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        hardened.DeadlineExceeded(seconds=1.0),
+        hardened.InvalidResponse(reason="html"),
+        hardened.StreamInterrupted(reason="cut", error_class="invalid", partial_text="secret"),
+    ],
+)
+def test_errors_travel_between_processes(error: hardened.CallError) -> None:
+    from hardened.errors import as_sdk_error
+
+    for sdk in ("openai", "anthropic", "unknown"):
+        twin = as_sdk_error(type(error), sdk)(**error._said)
+        again = pickle.loads(pickle.dumps(twin))
+        assert (type(again), str(again)) == (type(error), str(error))
+        assert "secret" not in repr(twin)
