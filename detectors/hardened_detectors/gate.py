@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import chain
 from typing import Any, Final, cast
 from weakref import WeakSet, WeakValueDictionary
 
@@ -144,20 +145,26 @@ def _re2_matcher(re2: Any, signals: Sequence[Signal]) -> Match:
     return hits
 
 
+_HEAD: Final = 4
+
+
 def _python_matcher(signals: Sequence[Signal]) -> Match:
-    searches = [None if signal.literals else re.compile(signal.expression, re.ASCII) for signal in signals]
+    """Looks for literals by their first characters: which of all of them occur is known after one pass."""
+    searches = {index: re.compile(one.expression, re.ASCII) for index, one in enumerate(signals) if not one.literals}
+    literals = [(literal, one.ignore_case, index) for index, one in enumerate(signals) for literal in one.literals]
+    short = [found for found in literals if len(found[0]) < _HEAD]
+    by_head: dict[str, list[tuple[str, bool, int]]] = {}
+    for found in literals:
+        if len(found[0]) >= _HEAD:
+            by_head.setdefault(found[0].lower()[:_HEAD], []).append(found)
+    heads = frozenset(by_head)
 
     def hits(text: str) -> Sequence[int]:
         lower = text.lower()
-        found: list[int] = []
-        for index, (signal, search) in enumerate(zip(signals, searches, strict=True)):
-            if search is None:
-                haystack = lower if signal.ignore_case else text
-                occurs = any(literal in haystack for literal in signal.literals)
-            else:
-                occurs = search.search(text) is not None
-            if occurs:
-                found.append(index)
-        return found
+        near = heads.intersection(map("".join, zip(lower, lower[1:], lower[2:], lower[3:], strict=False)))
+        candidates = chain(short, *(by_head[head] for head in near))
+        found = {index for literal, ignore_case, index in candidates if literal in (lower if ignore_case else text)}
+        found.update(index for index, search in searches.items() if search.search(text))
+        return sorted(found)
 
     return hits
