@@ -51,7 +51,9 @@ IBAN_LENGTHS = {
 
 
 def iban(value: str) -> bool:
-    """Length of the country and mod 97."""
+    """Length of the country and mod 97; in one piece or in groups of four."""
+    if any(len(group) != 4 for group in re.split("[ -]", value)[:-1]):
+        return False
     compact = letters_and_digits(value)
     if IBAN_LENGTHS.get(compact[:2]) != len(compact):
         return False

@@ -227,13 +227,14 @@ def _tags_pattern(tags: Sequence[str]) -> re.Pattern[str]:
 def _word(word: str) -> str:
     flexible = "".join(map(_letter, word))
     if word.isupper():
-        return f"(?<![A-Za-z]){flexible}(?![A-Za-z])"
+        return f"(?<![A-Za-z0-9]){flexible}(?![A-Za-z0-9])"
     if len(word) >= 6:  # long enough to mean itself inside a compound, too
         return f"(?i:{flexible})"
     # Short ones end with themselves, with the abbreviation of "number", or where `camelCase` goes on.
     end = "(?:(?:no|nr|num|number|id)?(?![A-Za-z])|(?<=[a-z])(?=[A-Z]))" if len(word) <= 4 else ""
     capital = word[0].upper() + f"(?i:{flexible[len(_letter(word[0])) :]})"
-    return rf"(?<![A-Za-z])(?i:{flexible}){end}|(?<=[a-z]){re.escape(capital[0])}{capital[1:]}{end}"
+    before = "(?<![A-Za-z0-9])" if len(word) <= 4 else "(?<![A-Za-z])"
+    return rf"{before}(?i:{flexible}){end}|(?<=[a-z]){re.escape(capital[0])}{capital[1:]}{end}"
 
 
 def _letter(letter: str) -> str:

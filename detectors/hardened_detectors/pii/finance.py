@@ -10,7 +10,7 @@ from hardened_detectors.entry import Context, Entry
 from .numbers import AFTER, BEFORE
 
 _CARD_WORDS = (
-    "card", "credit", "debit", "visa", "mastercard", "maestro", "amex", "american express", "cc", "ccnumber", "PAN", "karte", "carte", "tarjeta", "carta",
+    "card", "credit", "debit", "visa", "mastercard", "maestro", "amex", "american express", "ccnumber", "PAN", "karte", "carte", "tarjeta", "carta",
     "cartão", "cartao", "kaart", "karta", "karty", "kart", "kreditkort", "银行卡", "信用卡", "カード", "카드",
 )  # fmt: skip
 _ACCOUNT_WORDS = (
@@ -43,7 +43,7 @@ def _country_gate() -> str:
 ENTRIES = (
     Entry(
         category="credit_card",
-        before=BEFORE,
+        before=BEFORE + r"(?<!\d{4}[ -])",
         body=r"\d{16}|\d{14,15}|\d{4}(?: \d{4}){3}|\d{4}(?:-\d{4}){3}|\d{4} \d{6} \d{4,5}|\d{4}-\d{6}-\d{4,5}",
         after=AFTER,
         longest=19,
@@ -53,7 +53,7 @@ ENTRIES = (
         check=checks.credit_card,
         score=0.95,
         examples=("card «4111 1111 1111 1111».", "«5555-5555-5555-4444» 12/27", "«378282246310005»", "«3782 822463 10005»"),
-        counterexamples=("4111 1111 1111 1112", "id 0000000000000000", "41111111111111111", "order-4111111111111111"),
+        counterexamples=("4111 1111 1111 1112", "id 0000000000000000", "41111111111111111", "order-4111111111111111", "USPS 9400 4111 1111 1111 1111 22"),
     ),
     Entry(
         category="credit_card",
@@ -65,7 +65,7 @@ ENTRIES = (
         spaced=True,
         spans=r"\d",
         check=checks.card_number,
-        context=Context(words=_CARD_WORDS, window=48, reach=112, after=40),
+        context=Context(words=_CARD_WORDS, close=("cc",), window=48, reach=112, after=40),
         score=0.85,
         examples=("Visa «4222222222222»", "Maestro card: «6759 6498 2643 8453»", "tarjeta «6759649826438453»", "«6304000000000000» is my card number",
                   "my card 4222222222222 is old, the new one «180072992103979»"),
@@ -83,7 +83,7 @@ ENTRIES = (
         score=0.97,
         examples=("to «DE89370400440532013000».", "IBAN: «GB29 NWBK 6016 1331 9268 19»", "«FR14 2004 1010 0505 0001 3M02 606» ok",
                   "iban «gb29nwbk60161331926819»", "«BE71 0961 2345 6769» BIC GKCCBEBB", "«no93 8601 1117 947» it is"),
-        counterexamples=("DE88370400440532013000", "XX89370400440532013000", "SKU AB12 CDEF"),
+        counterexamples=("DE88370400440532013000", "XX89370400440532013000", "SKU AB12 CDEF", "DE89-3704-0044053201-3000"),
     ),
     Entry(
         category="crypto",

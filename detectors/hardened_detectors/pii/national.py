@@ -128,14 +128,19 @@ _CODES = (
         examples=("«151093-7896»", "«190253-711F» is"), counterexamples=("151093-7895", "991093-7896"),
     ),
     Entry(
-        category="uk_nino", body=r"(?![DFIQUV])[A-Z](?![DFIQUVO])[A-Z](?:[ .-]?\d\d){3}[ .-]?[A-D]", longest=13,
+        category="uk_nino", body=r"(?![DFIQUV])[A-Z](?![DFIQUVO])[A-Z](?: ?\d{6} ?|(?: \d\d){3} ?|(?:-\d\d){3}-)[A-D]", longest=13,
         gate=r"[A-Z][A-Z][ .-]?\d\d[ .-]?\d\d[ .-]?\d\d[ .-]?[A-D]", spaced=True, spans=r"\d|[A-Z][A-Z] \Z",
         check=lambda value: value[:2] not in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"),
-        examples=("NINO «XK 29 77 67 C».", "«YW894901C»", "«XK-29-77-67-C»", "«YW 894901 C»"), counterexamples=("DK 29 77 67 C", "XK 29 77 67 E", "XYW894901C", "GB123456A"),
+        examples=("NINO «XK 29 77 67 C».", "«YW894901C»", "«XK-29-77-67-C»", "«YW 894901 C»"), counterexamples=("DK 29 77 67 C", "XK 29 77 67 E", "XYW894901C", "GB123456A", "SKU JS943940-B"),
     ),
     Entry(
-        category="es_nif", body=r"(?:\d{8}|\d\d\.\d{3}\.\d{3})-?[A-HJ-NP-TV-Z]", longest=12, gate=r"\d\d\d-?[A-HJ-NP-TV-Z]", check=checks.es_nif,
+        category="es_nif", body=r"(?:\d{8}|\d\d\.\d{3}\.\d{3})-?[A-HJKMNP-TV-Z]", longest=12, gate=r"\d\d\d-?[A-HJKMNP-TV-Z]", check=checks.es_nif,
         examples=("NIF «97927583T».", "«76161558-W»", "DNI «97.927.583-T»"), counterexamples=("97927583R", "197927583T"),
+    ),
+    Entry(  # in code, a long integer
+        category="es_nif", body=r"(?:\d{8}|\d\d\.\d{3}\.\d{3})-?L", longest=12, gate=r"\d\d\d-?L", check=checks.es_nif,
+        context=Context(words=("dni", "nif", "documento", "identidad", "spanish"), window=40, after=40),
+        examples=("NIF «12345614L».", "«12345614L» es mi DNI",), counterexamples=("return 34177122L;",),
     ),
     Entry(
         category="es_nie", body=r"[XYZ]-?\d{7}-?[A-HJ-NP-TV-Z]", longest=11, gate=r"[XYZ]-?\d{7}-?[A-Z]", check=checks.es_nie,

@@ -51,6 +51,7 @@ ENTRIES = (
         spaced=True,
         spans=rf"\d|\b{_MONTH} ",
         context=Context(words=_BIRTH_WORDS, window=40, reach=112, after=40),
+        unless=Context(words=("born to",), window=48),
         score=0.75,
         examples=(
             "born on «12 March 1990» in", "DOB: «1983-03-02»", "date of birth «September 18, 1959».", '"dateOfBirth": "«03/02/1983»"', "bornon='«1945-09-25»'",
@@ -58,7 +59,7 @@ ENTRIES = (
             "«1981-09-20» is the date of birth we have", "born «12-Mar-1990»", "name,dob,plan\nJ. D.,«03.02.2006»,ok",
         ),
         counterexamples=("released on 12 March 1990", "birth rate 2019", "1983-03-02", "He was born in Bonn, as he says. Then the bill is due on 2024-03-01", "stillborn plan of 2024-03-01",
-                         "2024-03-01 birthday: 1", "due 2024-03-01, born later"),
+                         "2024-03-01 birthday: 1", "due 2024-03-01, born later", "Born to run, released 25 August 1975"),
     ),
     Entry(
         category="us_passport",
