@@ -24,6 +24,8 @@ _BUILT_IN = {
     "secrets": "hardened_detectors.secrets",
     "injection": "hardened_detectors.injection",
     "topic": "hardened_detectors.topic",
+    "canary": "hardened_detectors.canary",
+    "prompt_leak": "hardened_detectors.prompt_leak",
 }
 _registered: dict[str, Factory] = {}
 

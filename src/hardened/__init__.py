@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hardened.telemetry.context import context as context
     from hardened.telemetry.context import propagate as propagate
     from hardened.telemetry.providers import flush as flush
+    from hardened_detectors.canary import canary as canary
 
 _HOMES = {
     "BlockedError": "hardened.errors",
@@ -45,6 +46,7 @@ _HOMES = {
     "PolicyError": "hardened.errors",
     "Verdict": "hardened.guards.verdict",
     "acheck": "hardened.guards.functions",
+    "canary": "hardened_detectors.canary",
     "check": "hardened.guards.functions",
     "configure": "hardened.policy.active",
     "context": "hardened.telemetry.context",
@@ -69,6 +71,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "acheck",
+    "canary",
     "check",
     "configure",
     "context",

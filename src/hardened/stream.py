@@ -177,7 +177,7 @@ class GuardedStream:
         if slot.kind not in STAGES:
             return False
         stage, text = STAGES[slot.kind], slot.read()
-        allowed, decisions = repeat(self._guards, stage, text, kind=slot.kind)
+        allowed, decisions = repeat(self._guards, stage, text, role=slot.role, kind=slot.kind)
         self._record.decided(stage, decisions, repeated=True)
         if allowed == text:
             return False

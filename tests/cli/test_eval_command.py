@@ -55,7 +55,7 @@ def test_the_table_of_the_whole_policy(run: Run) -> None:
     code, printed, _ = run("eval", "rows.jsonl")
     assert code == 0
     header = next(line for line in printed.splitlines() if line.startswith("figure"))
-    assert header.split() == ["figure", "policy", "secrets", "pii", "injection"]
+    assert header.split() == ["figure", "policy", "secrets", "pii", "injection", "canary", "prompt_leak"]
     assert "4 rows, 2 positive" in printed
     assert KEY not in printed
 

@@ -11,7 +11,7 @@ import pytest
 from hardened_detectors.api import Detector, Finding, IncrementalDetector
 from hardened_detectors.registry import available, create, from_function, register, unregister
 
-BUILT_IN = ["injection", "pii", "secrets", "topic"]
+BUILT_IN = ["canary", "injection", "pii", "prompt_leak", "secrets", "topic"]
 
 
 class Plugin:
@@ -54,7 +54,7 @@ def test_the_built_in_ones_exist_for_each_stage(name: str, stage: str) -> None:
 
 
 def test_incremental_is_what_can_be_decided_in_a_stream() -> None:
-    assert [name for name in BUILT_IN if isinstance(create(name), IncrementalDetector)] == ["pii", "secrets"]
+    assert [name for name in BUILT_IN if isinstance(create(name), IncrementalDetector)] == ["canary", "pii", "secrets"]
 
 
 def test_a_name_nobody_knows() -> None:

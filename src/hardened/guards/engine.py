@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 Create = Callable[[str, Stage], Detector]
 
-# Who may say what: instructions of the application are no injection and set the topic, and so did what the model itself
-# said earlier.
-_BESIDE_THE_USER: Final[tuple[tuple[Stage, Role], ...]] = (
-    *((stage, "system") for stage in STAGES),
-    ("input", "assistant"),
-)
+# Who may say what: instructions of the application are no injection, set the topic, and may hold themselves (providers
+# repeat them beside an answer); what the model said earlier is no injection either, and not the user's topic.
 EXEMPT: Final[frozenset[tuple[Stage, Role, str]]] = frozenset(
-    (stage, role, detector) for stage, role in _BESIDE_THE_USER for detector in ("injection", "topic")
+    [
+        *((stage, "system", name) for stage in STAGES for name in ("injection", "topic", "canary", "prompt_leak")),
+        ("input", "assistant", "injection"),
+        ("input", "assistant", "topic"),
+    ]
 )
 
 _log = logging.getLogger("hardened")

@@ -28,7 +28,7 @@ PREFIX: Final = "HARDENED_"
 POLICY_VARIABLE: Final = PREFIX + "POLICY"
 PRESETS: Final[tuple[PresetName, ...]] = typing.get_args(PresetName)
 FILE_NAMES: Final = ("hardened.yaml", "hardened.yml")
-BUILT_IN: Final = ("secrets", "pii", "injection", "topic")
+BUILT_IN: Final = ("secrets", "pii", "injection", "topic", "canary", "prompt_leak")
 
 # Where no policy can be read, private data stays in and nothing is recorded of it, but no call is refused.
 SAFE: Final[Mapping[str, Any]] = {

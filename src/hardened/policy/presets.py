@@ -14,11 +14,14 @@ from hardened.policy.schema import DetectorPolicy, Policy, PresetName
 DEFAULT_POINT: Final = 0.5
 BLOCK_POINT: Final = 0.9
 TOPIC_POINT: Final = 0.6
+LEAK_POINT: Final = 0.5  # half of the instructions
 
-# Credentials and personal data flow everywhere. Instructions hide in what the model reads, topics in the conversation.
+# Credentials and personal data flow everywhere. Injections hide in what the model reads, topics in the conversation,
+# leaks of the application's instructions in what the model says.
 _EVERYWHERE: Final = STAGES
 _READ: Final[tuple[Stage, ...]] = ("input", "retrieval", "tool_result")
 _SAID: Final[tuple[Stage, ...]] = ("input", "output")
+_ANSWERED: Final[tuple[Stage, ...]] = ("output", "tool_call")
 
 
 def _row(action: Action, stages: tuple[Stage, ...], **other: Action) -> dict[Stage, Action]:
@@ -32,18 +35,24 @@ ACTIONS: Final[Mapping[PresetName, Mapping[str, Mapping[Stage, Action]]]] = {
         "pii": _row("warn", _EVERYWHERE),
         "injection": _row("warn", _READ),
         "topic": _row("warn", _SAID),
+        "canary": _row("warn", _ANSWERED),
+        "prompt_leak": _row("warn", _ANSWERED),
     },
     "balanced": {
         "secrets": _row("redact", _EVERYWHERE),
         "pii": _row("warn", _EVERYWHERE),
         "injection": _row("warn", _READ),
         "topic": _row("warn", _SAID),
+        "canary": _row("warn", _ANSWERED),
+        "prompt_leak": _row("warn", _ANSWERED),
     },
     "strict": {
         "secrets": _row("redact", _EVERYWHERE, input="block"),
         "pii": _row("redact", _EVERYWHERE),
         "injection": _row("block", _READ, input="warn"),
         "topic": _row("warn", _SAID),
+        "canary": _row("block", _ANSWERED),
+        "prompt_leak": _row("warn", _ANSWERED),
     },
 }
 
@@ -51,6 +60,7 @@ CONTENT: Final[Mapping[PresetName, bool]] = {"observe": True, "balanced": True, 
 
 _SCORES: Final[Mapping[str, tuple[float, float]]] = {
     "injection": (DEFAULT_POINT, BLOCK_POINT),
+    "prompt_leak": (LEAK_POINT, LEAK_POINT),
     "topic": (TOPIC_POINT, TOPIC_POINT),  # below it lies what is unclear
 }  # min_score, block_score
 _FAIL_CLOSED: Final = ("secrets", "pii")
