@@ -118,3 +118,15 @@ class ContextualDetector(Detector, Protocol):
     def detect_within(self, text: str, around: Around) -> Sequence[Finding]:
         """As `detect`, whose `around` is empty; the findings lie in `text`."""
         ...
+
+
+@runtime_checkable
+class QuietDetector(IncrementalDetector, Protocol):
+    """One that sees at a glance that there is nothing in a piece of text that grows."""
+
+    def quiet_until(self, text: str, start: int) -> int | None:
+        """A position at or after `start` that would do for `open_from`, and before which no finding starts; or None.
+
+        None says nothing: it takes `open_from` and `detect` to tell. Detectors that share the function are asked once.
+        """
+        ...

@@ -23,6 +23,9 @@ AHEAD = 2
 CLOSE = 24
 """How many characters before a match `Context.close` looks at."""
 
+FEWEST_DIGITS = 7
+"""How many digits a number has at least, see `Entry.digits`."""
+
 WORD_START = r"(?<![A-Za-z0-9_])"
 WORD_END = r"(?![A-Za-z0-9_])"
 
@@ -104,6 +107,10 @@ class Entry:
     The pattern is `before` (look-behind), `lead`, `body`, `after` (look-ahead of at most `AHEAD` characters that does
     not begin with white space). The finding is what `body` matches. Quantifiers are bounded. `body` matches printable
     ASCII only, and no white space unless the entry is `spaced`.
+
+    The first word of a match is loud: it has a character that is not `growing.QUIET`, or `growing.LONG_WORD` ones. That
+    is for the pattern or `check` to see to. What `after` asks for belongs to the word, and so does a `lead` without
+    white space.
     """
 
     category: str
@@ -119,7 +126,11 @@ class Entry:
     gate: str = ""
     """Else an ASCII pattern that occurs within each match; what it may say, see `gate.Signal`."""
     digits: tuple[int, int] | None = None
-    """For numbers: the least and the most digits. The body is digits with at most two of ` .()/-` between them."""
+    """For numbers: the least and the most digits.
+
+    The body is digits with at most two of ` .()/-` between them; `+` or `(` may stand before them, and an `x` with the
+    digits of an extension behind them.
+    """
     ignore_case: bool = False
     spaced: bool = False
     spans: str = r"\d"

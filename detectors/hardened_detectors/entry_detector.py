@@ -8,16 +8,18 @@ from . import gate
 from .api import Finding
 from .entry import Entry
 from .gate import Hits, Signal
-from .growing import Growth
+from .growing import Growth, quiet_until
 from .matching import Matcher
 from .seen import Seen
 
 
 class EntryDetector:
-    """Finds what its entries describe; a `GatedDetector` and an `IncrementalDetector`.
+    """Finds what its entries describe; a `GatedDetector` and a `QuietDetector`.
 
     Linear in the length of the text, holds no state, never raises for any text.
     """
+
+    quiet_until = staticmethod(quiet_until)
 
     def __init__(self, name: str, entries: Sequence[Entry], *, use_re2: bool = True) -> None:
         self.name = name

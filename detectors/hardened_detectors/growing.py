@@ -1,15 +1,19 @@
 """Where a growing text is still undecided.
 
-Four kinds of match can be open at the end of a text, each with its own cheap and safe answer:
+Five kinds of match can be open at the end of a text, each with its own cheap and safe answer:
 
 * A match without white space lies in the trailing run of printable ASCII characters. The whole run is open (in prose:
   the word that is being written).
-* A short match with white space in it (card, phone, IBAN, date) is open where the rest of the text begins one.
+* A number with white space in it (card, phone) is open where the rest of the text is a number.
+* Any other short match with white space in it (IBAN, date) is open where the rest of the text begins one.
 * A block (a PEM key) is open from its header.
 * A match that only words behind it can confirm is open until so much has been written that none can come any more.
 
-The first answer holds more than it must, never less. The second and third are exact, with the partial matching of the
-`regex` module, which is only loaded when a text has a number or a header at its end.
+The first two answers hold more than they must, never less. The third and fourth are exact, with the partial matching of
+the `regex` module, which is only loaded when a text has a capital, a number or a header near its end.
+
+Most of what a model writes is words. `quiet_until` tells that of a piece of text with one search for a loud character:
+one that prose hardly has, and that each match of each entry does have.
 """
 
 from __future__ import annotations
@@ -17,9 +21,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from .entry import AHEAD, Entry
+from .entry import AHEAD, FEWEST_DIGITS, Entry
+from .views import TWINS
 
 if TYPE_CHECKING:
     import regex
@@ -30,8 +35,51 @@ _START = re.compile(r"(?<![A-Za-z0-9_])(?:[A-Z0-9+(]|[a-z][a-z]\d)")
 
 _DIGIT = re.compile(r"\d", re.ASCII)
 
+_GAP = "[ .()/-]{0,2}"
+_GOES_ON = rf"(?:\d(?:{_GAP}\d)*+)?{_GAP}"
+_IS_LONG = rf"\d(?:{_GAP}\d){{{FEWEST_DIGITS - 1},}}+(?: ?x\d{{0,5}})?[\s\S]{{0,{AHEAD}}}"
+_OPEN_NUMBER = re.compile(rf"[+(]{{0,2}}(?:{_GOES_ON}|{_IS_LONG})", re.ASCII)
+"""A number that may go on, or that has enough digits and ends within the look-ahead."""
+
+QUIET: Final = frozenset("abcdefghijklmnopqrstuvwxyz.,;?)")
+"""What of printable ASCII is not loud."""
+
+LONG_WORD: Final = 20
+"""A word of so many characters is loud, too."""
+
+_LOUD = re.compile(f"[{re.escape(''.join({*map(chr, range(33, 127))} - QUIET))}{''.join(map(chr, TWINS))}]")
+
+_LONG_WORD = re.compile(rf"\S{{{LONG_WORD}}}")
+
+_GLANCE = 256  # characters; a word that is longer may be longer than any match
+
 # Spaced entries longer than this are blocks: too long to look for their beginnings in every tail.
 _BLOCK = 128
+
+
+def quiet_until(text: str, start: int) -> int | None:
+    """Where the last word of `text` begins, if no match of any entry begins at `start` or after it and before there.
+
+    None if that takes a closer look. The first word of each match is loud.
+    """
+    if len(text) - start > _GLANCE or (start and "!" <= text[start - 1] <= "~"):
+        return None
+    last = _last_word(text, start)
+    if _LOUD.search(text, start, last) or (last - start >= LONG_WORD and _LONG_WORD.search(text, start, last)):
+        return None
+    return last
+
+
+def _last_word(text: str, start: int) -> int:
+    """Where the printable ASCII at the end of `text` begins; `start` at the least."""
+    tail = text[start:]
+    if not tail or tail[-1].isspace():
+        return len(text)
+    word = tail.rsplit(None, 1)[-1]
+    if not word.isascii():
+        found = _ASCII_RUN.search(word)
+        word = found.group() if found else ""
+    return len(text) - len(word)
 
 
 class Growth:
@@ -39,18 +87,21 @@ class Growth:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._longest = max((entry.longest for entry in entries if not entry.spaced), default=0) + AHEAD
-        self._spaced = [entry for entry in entries if entry.spaced and entry.longest <= _BLOCK]
+        short = [entry for entry in entries if entry.spaced and entry.longest <= _BLOCK]
+        self._numbers = [entry for entry in short if entry.digits]
+        self._spaced = [entry for entry in short if not entry.digits]
         self._blocks = [entry for entry in entries if entry.spaced and entry.longest > _BLOCK]
-        self._longest_spaced = max((entry.longest for entry in self._spaced), default=0) + AHEAD
+        self._longest_spaced = max((entry.longest for entry in short), default=0) + AHEAD
         self._waiting = [entry for entry in entries if entry.context and entry.context.after]
         self._longest_wait = max((e.longest + e.context.after for e in self._waiting if e.context), default=0)
-        self._openings: dict[Entry, regex.Pattern[str]] = {}
         self.look_behind = max((entry.look_behind for entry in entries), default=0)
 
     def open_from(self, text: str, start: int) -> int:
         """The leftmost position at or after `start` that is undecided, else `len(text)`."""
-        open_at = self._open_run(text, start)
-        if self._spaced:
+        open_at = _last_word(text, max(start, len(text) - self._longest))
+        if open_at == start:
+            return start
+        if self._longest_spaced > AHEAD:
             open_at = self._open_spaced(text, start, open_at)
         if self._waiting:
             open_at = self._open_waiting(text, start, open_at)
@@ -58,26 +109,25 @@ class Growth:
             open_at = self._open_block(block, text, start, open_at)
         return open_at
 
-    def _open_run(self, text: str, start: int) -> int:
-        end = len(text)
-        tail = text[max(start, end - self._longest) :]
-        if not tail or tail[-1].isspace():
-            return end
-        run = tail.rsplit(None, 1)[-1]
-        if not run.isascii():
-            found = _ASCII_RUN.search(run)
-            run = found.group() if found else ""
-        return end - len(run)
-
     def _open_spaced(self, text: str, start: int, open_at: int) -> int:
         low = max(start, len(text) - self._longest_spaced)
-        if low >= open_at or self._spans.search(text, low) is None:
+        if low >= open_at:
+            return open_at
+        numbers = self._numbers and _DIGIT.search(text, low)
+        others = self._spaced and self._spans.search(text, low)
+        if not numbers and not others:
             return open_at
         for candidate in _START.finditer(text, low, open_at):
             at = candidate.start()
-            if any(self._is_open(entry, text, at) for entry in self._spaced):
+            if numbers and _OPEN_NUMBER.fullmatch(text, at):
+                return at
+            if others and self._any_spaced.fullmatch(text, at, partial=True):
                 return at
         return open_at
+
+    @cached_property
+    def _any_spaced(self) -> regex.Pattern[str]:
+        return _opening(self._spaced)
 
     @cached_property
     def _spans(self) -> re.Pattern[str]:
@@ -101,25 +151,27 @@ class Growth:
         for literal in entry.literals:
             at = text.find(literal, max(start, len(text) - entry.longest - AHEAD), open_at + len(literal))
             while 0 <= at < open_at:
-                if self._is_open(entry, text, at):
+                if self._openings[entry].fullmatch(text, at, partial=True):
                     open_at = at
                     break
                 at = text.find(literal, at + 1, open_at + len(literal))
         return open_at
 
-    def _is_open(self, entry: Entry, text: str, at: int) -> bool:
-        """Whether some continuation of `text` could change whether or how `entry` matches at `at`.
+    @cached_property
+    def _openings(self) -> dict[Entry, regex.Pattern[str]]:
+        return {entry: _opening([entry]) for entry in self._blocks}
 
-        It can if and only if the rest of the text is the beginning of a match or ends within the look-ahead after one.
-        """
-        opening = self._openings.get(entry)
-        if opening is None:
-            import regex
 
-            flags = regex.ASCII | regex.IGNORECASE if entry.ignore_case else regex.ASCII
-            opening = regex.compile(rf"{entry.before}(?:{entry.body})[\s\S]{{0,{AHEAD}}}", flags)
-            self._openings[entry] = opening
-        return opening.fullmatch(text, at, partial=True) is not None
+def _opening(entries: Sequence[Entry]) -> regex.Pattern[str]:
+    """A pattern to be matched in full and partially, from a position to the end of a text.
+
+    Some continuation of the text could change whether or how one of `entries` matches there if and only if it does: the
+    rest of the text is the beginning of a match, or ends within the look-ahead after one.
+    """
+    import regex
+
+    expressions = (f"{'(?i:' if entry.ignore_case else '(?:'}{entry.before}(?:{entry.body}))" for entry in entries)
+    return regex.compile(rf"(?:{'|'.join(expressions)})[\s\S]{{0,{AHEAD}}}", regex.ASCII)
 
 
 def _waits(entry: Entry, text: str, at: int) -> bool:

@@ -8,11 +8,10 @@ from functools import cached_property
 
 from . import gate
 from .api import Finding
-from .entry import AHEAD, Context, Entry
+from .entry import AHEAD, FEWEST_DIGITS, Context, Entry
 from .gate import WIDEST_SIGNAL, Hits, Signal, Span
 from .seen import Seen
 
-FEWEST_DIGITS = 7
 _NUMBER_SIGNAL = Signal(pattern=r"\d" + r"[ .()/-]*\d" * (FEWEST_DIGITS - 1))
 _NUMBER_RUN = re.compile(rf"\d(?:[ .()/-]{{0,2}}\d){{{FEWEST_DIGITS - 1},}}", re.ASCII)
 _NUMBER_START = re.compile(r"(?<![A-Za-z0-9_])[+(]{0,2}\d", re.ASCII)
@@ -44,16 +43,17 @@ class Matcher:
         found: set[Finding] = set()
         for index, stretches in hits.items():
             if index == self._number:
-                found.update(self._find_numbers(seen.text, stretches))
+                found.update(self._find_numbers(seen, stretches))
             else:
                 entry, spans = self._shapes[index]
                 found.update(self._finding(entry, span) for span in spans(seen, stretches))
         return sorted(found, key=lambda f: (f.start, f.end, f.category)) if found else []
 
-    def _find_numbers(self, text: str, stretches: Sequence[Span]) -> Iterator[Finding]:
+    def _find_numbers(self, seen: Seen, stretches: Sequence[Span]) -> Iterator[Finding]:
         """Number entries, tried only where a number with enough digits begins, and only if their words are near."""
+        text = seen.text
         for low, high in stretches:
-            for run in _NUMBER_RUN.finditer(text, low, high + WIDEST_SIGNAL):
+            for run in _NUMBER_RUN.finditer(text, max(low, seen.start), high + WIDEST_SIGNAL):
                 first, end = run.span()
                 beside = text[max(0, first - self._before) : end + self._behind]
                 near = [self._named[index] for index in self._words.hits(beside)]
@@ -80,7 +80,7 @@ def _spans(entry: Entry) -> Spans:
         return lambda seen, stretches: _at_literals(entry, seen, stretches)
     if entry.gate:
         pattern = re.compile(entry.gate, re.ASCII)
-        return lambda seen, stretches: _around_gate(entry, pattern, seen.text, stretches)
+        return lambda seen, stretches: _around_gate(entry, pattern, seen, stretches)
     assert entry.context is not None
     context = entry.context
     return lambda seen, stretches: _near_words(entry, context, seen, stretches)
@@ -99,18 +99,21 @@ def _word_signal(context: Context) -> Signal:
 
 def _at_literals(entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
     """Matches begin with a literal."""
-    for at in _occurrences(entry.literals, seen.lower if entry.ignore_case else seen.text, stretches):
+    haystack = seen.lower if entry.ignore_case else seen.text
+    before = max(0, seen.start - entry.lead_longest)
+    for at in _occurrences(entry.literals, haystack, stretches, before):
         if span := _match(entry, seen.text, at):
             yield span
 
 
-def _around_gate(entry: Entry, pattern: re.Pattern[str], text: str, stretches: Sequence[Span]) -> Iterator[Span]:
+def _around_gate(entry: Entry, pattern: re.Pattern[str], seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
     """Matches have the gate in them."""
+    text, start = seen.text, max(0, seen.start - entry.lead_longest)
     widest = entry.longest + entry.lead_longest
     windows = (
         _window(entry, text, *occurrence.span(), widest)
         for low, high in stretches
-        for occurrence in pattern.finditer(text, low, high + WIDEST_SIGNAL)
+        for occurrence in pattern.finditer(text, max(low, start), high + WIDEST_SIGNAL)
         if occurrence.start() < high
     )
     for low, high, end in _join(windows):
@@ -136,18 +139,19 @@ def _near_words(entry: Entry, context: Context, seen: Seen, stretches: Sequence[
     widest = entry.longest + entry.lead_longest
     before = widest + context.after if context.after else 0
     after = context.before + entry.lead_longest
+    start = max(0, seen.start - entry.lead_longest)
     words = sorted(_occurrences(context.beginnings, seen.lower, stretches))
-    windows = ((max(0, at - before), at + after, at + after + widest + AHEAD) for at in words)
+    windows = ((max(start, at - before), at + after, at + after + widest + AHEAD) for at in words if at + after > start)
     for low, high, end in _join(windows):
         yield from search(entry, seen.text, low, high, end)
 
 
-def _occurrences(literals: Sequence[str], text: str, stretches: Sequence[Span]) -> Iterator[int]:
-    """Where any of the literals begins in one of the stretches."""
+def _occurrences(literals: Sequence[str], text: str, stretches: Sequence[Span], start: int = 0) -> Iterator[int]:
+    """Where any of the literals begins in one of the stretches, at `start` or after it."""
     for low, high in stretches:
         for literal in literals:
             end = high + len(literal) - 1
-            at = text.find(literal, low, end)
+            at = text.find(literal, max(low, start), end)
             while at >= 0:
                 yield at
                 at = text.find(literal, at + 1, end)

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import gate
-from .api import Around, ContextualDetector, Detector, Finding, GatedDetector, IncrementalDetector
+from .api import (
+    Around,
+    ContextualDetector,
+    Detector,
+    Finding,
+    GatedDetector,
+    IncrementalDetector,
+    QuietDetector,
+)
 from .gate import Hits, Signal, Span
 from .seen import Seen
 from .views import fold, views_of
@@ -38,13 +46,16 @@ class Scanner:
         self._plain = tuple(d for d in self.detectors if not isinstance(d, GatedDetector | ContextualDetector))
         self._gate = _SharedGate(self._gated, use_re2)
         self.incremental = tuple(d for d in self.detectors if isinstance(d, IncrementalDetector))
+        quiet = dict.fromkeys(d.quiet_until for d in self.incremental if isinstance(d, QuietDetector))
+        all_quiet = all(isinstance(d, QuietDetector) for d in self.incremental)
+        self._quiet = tuple(quiet) if all_quiet else ()
         self.final = tuple(d.name for d in self.detectors if not isinstance(d, IncrementalDetector))
         """Names of the detectors that can only judge a complete text."""
         self.look_behind = max((d.look_behind for d in self.incremental), default=0)
         """How many characters before a finding can decide whether it is one; see `IncrementalDetector`."""
 
-    def scan(self, text: str, *, views: bool = False, around: Around = _NOWHERE) -> ScanResult:
-        """All findings in `text`; they may overlap.
+    def scan(self, text: str, *, views: bool = False, around: Around = _NOWHERE, start: int = 0) -> ScanResult:
+        """All findings in `text`; they may overlap. Those that start before `start` may be missing.
 
         Full-width letters, no-break spaces and the like are always read as their ASCII twins. With `views` the text is
         also read as in `readings`: without invisible characters and look-alikes, with escapes and base64 undone, with
@@ -52,10 +63,10 @@ class Scanner:
         """
         failures: dict[str, str] = {}
         folded = fold(text)
-        findings = self._detect(folded, failures, around)
+        findings = self._detect(Seen(folded, start), failures, around)
         if views:
             for view in views_of(folded):
-                findings.extend(view.translate(self._detect(view.text, failures, around), findings))
+                findings.extend(view.translate(self._detect(Seen(view.text), failures, around), findings))
             findings = list(dict.fromkeys(findings))
         return ScanResult(tuple(findings), failures) if findings or failures else _NOTHING
 
@@ -77,31 +88,46 @@ class Scanner:
         except Exception:  # noqa: BLE001 - a plug-in may raise anything; `scan` reports it
             return start
 
+    def quiet_until(self, text: str, start: int) -> int | None:
+        """A position before which no incremental detector will ever find anything that starts at `start` or after it.
+
+        None if it takes `open_from` and `scan` to tell.
+        """
+        until = None
+        try:
+            for quiet_until in self._quiet:
+                position = quiet_until(text, start)
+                if position is None:
+                    return None
+                until = position if until is None else min(until, position)
+            return until
+        except Exception:  # noqa: BLE001 - a plug-in may raise anything; `scan` reports it
+            return None
+
     def warm_up(self) -> None:
         """Does now what is otherwise done at first use: builds the gates and loads the partial matcher.
 
         Some 50 ms of CPU time, once in a process; meant for a background thread.
         """
-        text = "12 3456789 "
+        text = "A 12 3456789 "
         self.scan(text, views=True)
         self.open_from(text, 0)
 
-    def _detect(self, text: str, failures: dict[str, str], around: Around) -> list[Finding]:
+    def _detect(self, seen: Seen, failures: dict[str, str], around: Around) -> list[Finding]:
         findings: list[Finding] = []
-        seen = Seen(text)
-        for detector, hits in zip(self._gated, self._gate.find(text), strict=True):
+        for detector, hits in zip(self._gated, self._gate.find(seen.text), strict=True):
             try:
                 findings.extend(detector.examine(seen, hits))
             except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; what it raised is reported by type
                 failures[detector.name] = type(error).__name__
         for detector in self._contextual:
             try:
-                findings.extend(detector.detect_within(text, around))
+                findings.extend(detector.detect_within(seen.text, around))
             except Exception as error:  # noqa: BLE001 - as above
                 failures[detector.name] = type(error).__name__
         for detector in self._plain:
             try:
-                findings.extend(detector.detect(text))
+                findings.extend(detector.detect(seen.text))
             except Exception as error:  # noqa: BLE001 - as above
                 failures[detector.name] = type(error).__name__
         return findings

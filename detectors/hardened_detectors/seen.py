@@ -9,12 +9,18 @@ def lower(text: str) -> str:
 
 
 class Seen:
-    """A text and what more than one detector wants to know of it, made once, when it is asked for."""
+    """A text and what more than one detector wants to know of it, made once, when it is asked for.
 
-    __slots__ = ("_lower", "text")
+    Attributes:
+        text: the text, with twins of ASCII characters replaced (`views.fold`).
+        start: findings that start before this position are not asked for; they do no harm.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("_lower", "start", "text")
+
+    def __init__(self, text: str, start: int = 0) -> None:
         self.text = text
+        self.start = start
         self._lower: str | None = None
 
     @property

@@ -37,15 +37,15 @@ def _twins() -> dict[int, str]:
     return table
 
 
-_TWINS = _twins()
-_HAS_TWIN = readings.one_of(map(chr, _TWINS))
+TWINS = _twins()
+_HAS_TWIN = readings.one_of(map(chr, TWINS))
 
 
 def fold(text: str) -> str:
     """`text` with each twin of an ASCII character replaced by it: the same length, and `text` itself if it has none."""
     if text.isascii() or _HAS_TWIN.search(text) is None:
         return text
-    return text.translate(_TWINS)
+    return text.translate(TWINS)
 
 
 def views_of(text: str) -> Iterator[View]:

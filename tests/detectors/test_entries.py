@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 import re
+import string
+from collections.abc import Iterable, Set
 from pathlib import Path
 from re import _parser  # type: ignore[attr-defined]
+from typing import Any
 
 import pytest
 
 import hardened_detectors
 from hardened_detectors import pii, secrets
-from hardened_detectors.entry import AHEAD, Entry
+from hardened_detectors.entry import AHEAD, FEWEST_DIGITS, Entry
 from hardened_detectors.examples import expand, expected
+from hardened_detectors.growing import LONG_WORD, QUIET
 
 DETECTORS = {"pii": pii.create(), "secrets": secrets.create()}
 ENTRIES = [(name, entry) for name, detector in DETECTORS.items() for entry in detector.entries]
@@ -61,6 +65,96 @@ def test_a_body_without_white_space_has_none(name: str, entry: Entry) -> None:
                 middle = (start + end) // 2
                 broken = text[:middle] + character + text[middle:]
                 assert not any(f.start < middle < f.end for f in DETECTORS[name].detect(broken)), repr(character)
+
+
+@each_entry
+def test_a_match_is_loud(name: str, entry: Entry) -> None:
+    """Otherwise a stream would let it pass as prose (`growing.quiet_until`)."""
+    quiet = QUIET | {*string.ascii_uppercase} if entry.ignore_case else QUIET
+    is_loud = Loudness(quiet, within_the_first_word=entry.spaced)
+    lead = "" if is_loud.is_blank("SUBPATTERN", [_parser.parse(entry.lead)]) else entry.lead
+    if not is_loud(_parser.parse(lead + entry.body + entry.after)):
+        assert entry.check is not None
+        assert not entry.spaced
+        body = re.compile(entry.body, re.ASCII)
+        source = random.Random(entry.category)
+        for letters in (sorted(QUIET), string.ascii_lowercase):
+            words = ("".join(source.choices(letters, k=length)) for length in range(6, LONG_WORD) for _ in range(200))
+            assert not any(entry.check(match.group()) for word in words for match in body.finditer(word))
+
+
+class Loudness:
+    """Whether each match of a parsed expression has a character that is not quiet (in its first word)."""
+
+    def __init__(self, quiet: Set[str], within_the_first_word: bool) -> None:
+        self.quiet = quiet
+        self.first = within_the_first_word
+
+    def __call__(self, parsed: Iterable[Any]) -> bool:
+        for op, value in parsed:
+            if self.is_loud(str(op), value):
+                return True
+            if self.first and self.is_blank(str(op), value):
+                return False
+        return False
+
+    def is_loud(self, op: str, value: Any) -> bool:
+        if op == "LITERAL":
+            return chr(value) not in self.quiet
+        if op == "IN":
+            return not any(character.isspace() or character in self.quiet for character in members(value))
+        if op == "BRANCH":
+            return all(map(self, value[1]))
+        if op in ("SUBPATTERN", "ASSERT"):
+            return (op == "SUBPATTERN" or value[0] == 1) and self(value[-1])
+        return op.endswith("REPEAT") and value[0] > 0 and self(value[2])
+
+    def is_blank(self, op: str, value: Any) -> bool:
+        """Whether there may be white space in it with nothing loud before."""
+        if op == "LITERAL":
+            return chr(value).isspace()
+        if op == "IN":
+            return any(map(str.isspace, members(value)))
+        if op == "BRANCH":
+            return any(map(self.has_blank, value[1]))
+        return self.has_blank(value[-1]) if op == "SUBPATTERN" else op.endswith("REPEAT") and self.has_blank(value[2])
+
+    def has_blank(self, parsed: Iterable[Any]) -> bool:
+        for op, value in parsed:
+            if self.is_loud(str(op), value):
+                return False
+            if self.is_blank(str(op), value):
+                return True
+        return False
+
+
+def members(alternatives: Any) -> set[str]:
+    """The ASCII characters of a class."""
+    found: set[str] = set()
+    for kind, value in alternatives:
+        if str(kind) == "LITERAL":
+            found.add(chr(value))
+        elif str(kind) == "RANGE":
+            found.update(map(chr, range(value[0], value[1] + 1)))
+        else:
+            found.update(filter(re.compile(CLASSES[str(value)]).match, map(chr, range(128))))
+    return found
+
+
+CLASSES = {"CATEGORY_DIGIT": "[0-9]", "CATEGORY_WORD": r"\w", "CATEGORY_SPACE": r"\s"}
+
+
+@each_entry
+def test_a_number_consists_of_digits_and_gaps(name: str, entry: Entry) -> None:
+    """As `growing` and the gate take for granted."""
+    if not entry.digits:
+        return
+    gap = "[ .()/-]{0,2}"
+    number = re.compile(rf"[+(]{{0,2}}\d(?:{gap}\d){{{entry.digits[0] - 1},{entry.digits[1] - 1}}}(?: ?x\d{{1,5}})?")
+    assert entry.digits[0] >= FEWEST_DIGITS
+    for template in entry.examples:
+        text, spans = expected(template)
+        assert all(number.fullmatch(text[start:end]) for start, end in spans)
 
 
 @each_entry

@@ -10,7 +10,8 @@ from hardened_detectors import pii, secrets
 from hardened_detectors.api import Finding, IncrementalDetector
 from hardened_detectors.entry_detector import EntryDetector
 from hardened_detectors.examples import expand, expected
-from hardened_detectors.registry import create
+from hardened_detectors.growing import quiet_until
+from hardened_detectors.registry import create, from_function
 from hardened_detectors.scanner import Scanner
 
 DETECTORS = {"pii": pii.create(), "secrets": secrets.create()}
@@ -174,6 +175,37 @@ def test_promises_hold_for_any_mixture(name: str, pieces: list[str], data: st.Da
     assert starting_in(detector.detect(text[:cut]), start, open_at) == starting_in(whole, start, open_at)
     first = cut + detector.look_behind
     assert starting_in(detector.detect(text[cut:]), first, len(text), cut) == starting_in(whole, first, len(text))
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+@settings(max_examples=150, derandomize=True, deadline=None, database=None)
+@given(
+    pieces=st.lists(st.one_of(PIECES, st.sampled_from(["the word, ", "(and) ", "re-read "])), max_size=8),
+    data=st.data(),
+)
+def test_what_is_quiet_has_no_finding_whatever_follows(name: str, pieces: list[str], data: st.DataObject) -> None:
+    text = "".join(pieces)[:1500]
+    start = data.draw(st.integers(0, len(text)))
+    whole = DETECTORS[name].detect(text)
+    for cut in range(start, min(len(text), start + 60) + 1):
+        until = quiet_until(text[:cut], start)
+        if until is not None:
+            assert start <= until <= cut
+            assert not starting_in(whole, start, until)
+
+
+def test_prose_is_quiet_and_what_may_be_a_match_is_not() -> None:
+    scanner = Scanner([create("pii"), create("secrets")])
+    assert scanner.quiet_until("we all agree, so far; it is", 0) == len("we all agree, so far; it ")
+    assert scanner.quiet_until("call 4111 1111 ", 0) is None
+    assert scanner.quiet_until("call 4111 1111 ", len("call 4111 1111 ")) == len("call 4111 1111 ")
+    assert scanner.quiet_until("full width ４ ", 0) is None
+    assert scanner.quiet_until("x" * 300, 0) is None
+    assert scanner.quiet_until("a " + "x" * 19 + " ", 0) == 22
+    assert scanner.quiet_until("a " + "x" * 20 + " ", 0) is None
+    assert scanner.quiet_until("PASS=whitedove ", len("PASS=")) is None
+    assert Scanner([create("pii"), from_function("f", lambda text: False)]).quiet_until("words ", 0) == 6
+    assert Scanner([from_function("f", lambda text: False)]).quiet_until("words ", 0) is None
 
 
 def test_the_scanner_keeps_the_promise_for_full_width_text() -> None:

@@ -13,6 +13,8 @@ from hardened.guards.engine import Guards
 from hardened.guards.plan import Plan, Rule
 from hardened.guards.stream import StreamGuard
 from hardened.guards.verdict import STAGES
+from hardened_detectors import pii, secrets
+from hardened_detectors.examples import expected
 
 JUDGE = Guards(
     Plan(rules=dict.fromkeys(STAGES, (Rule("secrets", "redact", "closed"), Rule("pii", "redact", "closed"))))
@@ -76,12 +78,30 @@ def test_any_mixture_in_any_pieces_is_the_redaction_of_the_whole() -> None:
         "key: ",
         "é",
         "\u200b",
+        "many words of prose that pass at a glance, and then (",
+        "http://app:",
+        "born on ",
+        "May ",
+        "１２ ",
+        "\\n",
+        "call ",
     ]
-    for _ in range(150):
+    for _ in range(250):
         text = "".join(chance.choice(parts) for _ in range(chance.randint(1, 8)))
         cuts = sorted(chance.randint(0, len(text)) for _ in range(chance.randint(0, 40)))
         chunks = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
         assert streamed(chunks) == JUDGE.check(text, "output").text
+
+
+EXAMPLES = [expected(template)[0] for entry in (*pii.ENTRIES, *secrets.ENTRIES) for template in entry.examples]
+
+
+@pytest.mark.parametrize("size", [1, 4, 23])
+def test_every_kind_of_finding_between_words_is_redacted_alike_in_small_pieces(size: int) -> None:
+    text = " and so on, word by word, \n".join(value for value in EXAMPLES if len(value) < 400)
+    whole = JUDGE.check(text, "output")
+    assert len(whole.decisions[0].findings) + len(whole.decisions[1].findings) > 150
+    assert streamed([text[at : at + size] for at in range(0, len(text), size)]) == whole.text
 
 
 def test_arguments_of_a_tool_call_stay_json() -> None:

@@ -58,9 +58,9 @@ def _is_chosen_userinfo(value: str) -> bool:
 
 
 def _is_basic(value: str) -> bool:
-    """User and password in base64 (RFC 7617)."""
+    """User and password in base64 (RFC 7617); a word of lower-case letters only is taken for a word."""
     try:
-        return b":" in base64.b64decode(value + "=" * (-len(value) % 4))
+        return not value.islower() and b":" in base64.b64decode(value + "=" * (-len(value) % 4))
     except ValueError:
         return False
 

@@ -100,22 +100,24 @@ class Gate:
         )
 
     def detect(
-        self, text: str, reading: Unescaped | None = None, around: Around = NOWHERE
+        self, text: str, reading: Unescaped | None = None, around: Around = NOWHERE, start: int = 0
     ) -> tuple[Sequence[Finding], Mapping[str, str]]:
         """All findings, and the detectors that failed with the exception's type name or `timeout`.
 
-        With `reading`, incremental detectors also see the text with its backslash escapes undone, in place.
+        With `reading`, incremental detectors also see the text with its backslash escapes undone, in place. Findings
+        that start before `start` may be missing.
         """
-        found, failed = self._detect(text, around)
+        found, failed = self._detect(text, around, start)
         if reading is None or self._patterns is None:
             return found, failed
-        again = self._patterns.scan(reading.text, views=self._decode)
+        again = self._patterns.scan(reading.text, views=self._decode, start=reading.index(start))
         both = [*reading.widen(found), *reading.translate(again.findings)]
         return list(dict.fromkeys(both)), {**again.failures, **failed}
 
-    def _detect(self, text: str, around: Around) -> tuple[Sequence[Finding], Mapping[str, str]]:
+    def _detect(self, text: str, around: Around, start: int) -> tuple[Sequence[Finding], Mapping[str, str]]:
         if not self._timed:
-            result = self._scanner.scan(text, views=self._decode, around=around)  # type: ignore[union-attr]  # a gate has members
+            assert self._scanner is not None, "a gate has members"
+            result = self._scanner.scan(text, views=self._decode, around=around, start=start)
             return result.findings, result.failures
         runs = [(name, self._start(scanner, text, timeout, around)) for name, timeout, scanner in self._timed]
         findings: list[Finding] = []
@@ -144,6 +146,10 @@ class Gate:
     def look_behind(self) -> int:
         """How many characters before a position matter for what is found there."""
         return self._scanner.look_behind if self._scanner else 0
+
+    def quiet_until(self, text: str, start: int) -> int | None:
+        """A position that would do for `open_from`, if it is obvious that nothing begins between `start` and there."""
+        return self._scanner.quiet_until(text, start) if self._scanner else None
 
     def open_from(self, text: str, start: int, reading: Unescaped | None = None) -> int:
         """The leftmost position from `start` on that is not decided yet; `start` if a detector cannot tell.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_HOLD: Final = 16_384  # characters; more than the longest finding of the built-in detectors
 LONG_HOLD: Final = 256  # characters; from here on a hold is only looked at again …
 GROWTH: Final = 1.25  # … when it has grown by this factor, so that all looks together stay linear in the text
+SPARE: Final = 64  # characters that are kept longer than needed, so that not every chunk has the text copied
 _REDACTED: Final = "redacted"  # the category whose placeholder is `UNDECIDED`
 SWALLOW: Final = 64  # a part that is undecided for this many MAX_HOLDs is never decided
 
@@ -122,7 +123,8 @@ class StreamGuard:
             self._text += self._json.feed(chunk) if self._json else chunk
             if len(self._text) - self._at < self._next_look:
                 return self._account("")
-            return self._account(self._release(final=False))
+            until = self._quiet_until()
+            return self._account(self._release(final=False) if until is None else self._pass(until))
         if self._buffers:
             self.held += len(chunk)
             self.max_held = max(self.max_held, self.held)
@@ -170,6 +172,22 @@ class StreamGuard:
         verdict = self._guards.judge(text, self.stage, self._late, enforced=False)
         return replace(verdict, decisions=tuple(map(_report, verdict.decisions)))
 
+    def _quiet_until(self) -> int | None:
+        """Where what has to wait begins, if nothing can be found before it, at a glance; most text is like that."""
+        if self._json or self._swallowing or "\\" in self._text:
+            return None
+        assert self._now is not None
+        return self._now.quiet_until(self._text, self._at)
+
+    def _pass(self, until: int) -> str:
+        """Release what is before `until`."""
+        released = self._text[self._at : until]
+        self._at = until
+        self._next_look = 0
+        if until > self._look_behind + SPARE:
+            self._forget(until - self._look_behind)
+        return released
+
     def _release(self, final: bool) -> str:
         """What is decided of the text at hand, with placeholders; the rest stays."""
         assert self._now is not None
@@ -181,7 +199,7 @@ class StreamGuard:
         limit = len(text) if final else self._now.open_from(text, start, reading)
         if limit <= start and not (final and self._json):
             return self._hold(start, "", reading)
-        findings, failures = self._now.detect(text, reading)
+        findings, failures = self._now.detect(text, reading, start=start)
         if failures and self._is_lost(failures):
             return FAILED
         decided: list[Finding] = []
@@ -237,9 +255,8 @@ class StreamGuard:
         if reading:
             cut = min(cut, reading.position(max(0, reading.index(at) - self._look_behind)))
             cut = reading.before(cut)
-        self._text = self._text[cut:]
-        self._offset += cut
-        self._at = at - cut
+        self._at = at
+        self._forget(cut)
         self._next_look = int(held * GROWTH) if held >= LONG_HOLD else 0
         if held > self._max_hold and not self._swallowing:
             self._swallowing = True
@@ -248,6 +265,12 @@ class StreamGuard:
             self._give_up_on(self._at, len(self._text))
             self._over = True  # the placeholder is out; the rest of the stream is dropped
         return released
+
+    def _forget(self, cut: int) -> None:
+        """Drop what is before `cut`: nobody looks back at it any more."""
+        self._text = self._text[cut:]
+        self._offset += cut
+        self._at -= cut
 
     def _swallow(self, replaced: list[Span], limit: int) -> int:
         """What was held too long is decided: where the text goes on after it."""
