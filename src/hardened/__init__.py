@@ -15,12 +15,17 @@ from hardened.version import __version__
 if TYPE_CHECKING:
     from hardened.analysis.load import load_traces as load_traces
     from hardened.errors import BlockedError as BlockedError
+    from hardened.errors import BudgetExceeded as BudgetExceeded
     from hardened.errors import CallError as CallError
     from hardened.errors import DeadlineExceeded as DeadlineExceeded
     from hardened.errors import HardenedError as HardenedError
     from hardened.errors import InvalidResponse as InvalidResponse
+    from hardened.errors import KilledError as KilledError
+    from hardened.errors import LimitError as LimitError
     from hardened.errors import PolicyError as PolicyError
+    from hardened.errors import RateLimited as RateLimited
     from hardened.errors import StreamInterrupted as StreamInterrupted
+    from hardened.errors import UnknownPrice as UnknownPrice
     from hardened.guards.functions import acheck as acheck
     from hardened.guards.functions import check as check
     from hardened.guards.functions import detector as detector
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from hardened.policy.schema import Policy as Policy
     from hardened.setup import instrument as instrument
     from hardened.setup import uninstrument as uninstrument
+    from hardened.spend.alerts import on_alert as on_alert
     from hardened.telemetry.context import context as context
     from hardened.telemetry.context import propagate as propagate
     from hardened.telemetry.providers import flush as flush
@@ -37,13 +43,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BlockedError": "hardened.errors",
+    "BudgetExceeded": "hardened.errors",
     "CallError": "hardened.errors",
     "DeadlineExceeded": "hardened.errors",
-    "InvalidResponse": "hardened.errors",
-    "StreamInterrupted": "hardened.errors",
     "HardenedError": "hardened.errors",
+    "InvalidResponse": "hardened.errors",
+    "KilledError": "hardened.errors",
+    "LimitError": "hardened.errors",
     "Policy": "hardened.policy.schema",
     "PolicyError": "hardened.errors",
+    "RateLimited": "hardened.errors",
+    "StreamInterrupted": "hardened.errors",
+    "UnknownPrice": "hardened.errors",
     "Verdict": "hardened.guards.verdict",
     "acheck": "hardened.guards.functions",
     "canary": "hardened_detectors.canary",
@@ -55,19 +66,25 @@ _HOMES = {
     "guard": "hardened.guards.functions",
     "instrument": "hardened.setup",
     "load_traces": "hardened.analysis.load",
+    "on_alert": "hardened.spend.alerts",
     "propagate": "hardened.telemetry.context",
     "uninstrument": "hardened.setup",
 }
 
 __all__ = [
     "BlockedError",
+    "BudgetExceeded",
     "CallError",
     "DeadlineExceeded",
     "HardenedError",
     "InvalidResponse",
+    "KilledError",
+    "LimitError",
     "Policy",
     "PolicyError",
+    "RateLimited",
     "StreamInterrupted",
+    "UnknownPrice",
     "Verdict",
     "__version__",
     "acheck",
@@ -80,6 +97,7 @@ __all__ = [
     "guard",
     "instrument",
     "load_traces",
+    "on_alert",
     "propagate",
     "uninstrument",
 ]

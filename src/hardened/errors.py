@@ -160,3 +160,108 @@ def _own_class(kind: type[CallError]) -> type[CallError]:
 
 def _call_error(kind: type[CallError], said: dict[str, Any]) -> CallError:
     return kind(**said)
+
+
+class LimitError(HardenedError):
+    """A call was not sent, because it does not fit into a budget or limit of the policy.
+
+    Attributes:
+        scope: what is limited: `request`, `run`, `conversation`, `user`, `feature`, `tenant` or `global`.
+        window: `minute`, `hour`, `day`, `month`, or `None` for what has none.
+        unit: `usd`, `tokens` or `requests`.
+        used: what is used, or reserved by calls in progress.
+        needed: what this call would reserve.
+        cap: what the policy allows.
+        retry_after: seconds until there is room again, as far as time alone makes any; `None` if it does not.
+    """
+
+    what = "limit"
+
+    def __init__(
+        self,
+        *,
+        scope: str,
+        window: str | None,
+        unit: str,
+        used: float,
+        needed: float,
+        cap: float,
+        retry_after: float | None = None,
+    ) -> None:
+        self.scope = scope
+        self.window = window
+        self.unit = unit
+        self.used = used
+        self.needed = needed
+        self.cap = cap
+        self.retry_after = retry_after
+        setting = f"budgets.{scope}.{window}" if window else f"budgets.{scope}"
+        wait = f" There is room again in {_duration(retry_after)}." if retry_after is not None else ""
+        smaller = "" if unit == "requests" else ", or a lower limit of output tokens on the call"
+        super().__init__(
+            f"{self.what} of scope {scope!r}: {_amount(cap, unit)}{f' per {window}' if window else ''} are allowed, "
+            f"{_amount(used, unit)} are used or reserved, and this call may need {_amount(needed, unit)}.{wait} "
+            f"To change this, set {setting} in hardened.yaml{smaller}."
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        names = ("scope", "window", "unit", "used", "needed", "cap", "retry_after")
+        return (_limit_error, (type(self), {name: getattr(self, name) for name in names}))
+
+
+class BudgetExceeded(LimitError):
+    """The budget of a day, month, run, conversation or request has no room for a call."""
+
+    what = "budget"
+
+
+class RateLimited(LimitError):
+    """The rate of a minute or hour has no room for a call; `retry_after` says when it has."""
+
+    what = "rate limit"
+
+
+class UnknownPrice(HardenedError):
+    """A call was not sent: money is limited, nobody knows what the model costs, and the policy says `deny`."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(
+            f"the price of model {model!r} is not known, so no budget in USD can hold. Give it under prices in "
+            "hardened.yaml, or set spend.unknown_price to estimate or warn."
+        )
+
+
+class KilledError(HardenedError):
+    """A call was not sent, because the kill switch is on.
+
+    Attributes:
+        scope: what is switched off: `all`, `feature`, `user` or `model`.
+    """
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(
+            f"the kill switch is on for {'all calls' if scope == 'all' else f'this {scope}'}. "
+            "See `hardened kill` for what is switched off, and how to switch it on again."
+        )
+
+
+def _limit_error(kind: type[LimitError], values: dict[str, object]) -> LimitError:
+    return kind(**values)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value:.2f} USD" if unit == "usd" and value >= 1 else f"{value:.6g} {'USD' if unit == 'usd' else unit}"
+
+
+def _duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`, `4 d 2 h`."""
+    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    if hours < 2:
+        return f"{minutes:.0f} min"
+    if days < 2:
+        return f"{hours:.0f} h"
+    return f"{days:.0f} d"

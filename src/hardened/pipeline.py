@@ -15,6 +15,8 @@ from hardened.guards.current import current
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.verdict import Stage, Verdict
 from hardened.resilience.attempts import send
+from hardened.spend import kill
+from hardened.spend.ledger import admit
 from hardened.stream import GuardedStream, ObservedStream, WatchedStream
 from hardened.telemetry.faults import report
 from hardened.telemetry.record import CallRecord
@@ -46,9 +48,11 @@ def handle(call: Call) -> Flow:
     guards = current()
     record = CallRecord(call)
     try:
+        yield from kill.check(call)
         if call.body is not None:
             guards = guards.answering((yield from _guard_request(call, guards, record)))
         record.requested()
+        record.charge = yield from admit(call, record.request)
         if call.stream:
             guards.expect_stream()
         answer = yield from send(call, record)

@@ -15,6 +15,7 @@ from hardened.errors import PolicyError
 from hardened.policy.load import load, load_safe, load_with_source
 from hardened.policy.schema import DetectorPolicy, Policy
 from hardened.policy.settings import Names, keyword, leaves
+from hardened.policy.spend import Amount
 
 Write = Callable[..., Path]
 
@@ -109,11 +110,22 @@ SAMPLES = {
     "first_token_timeout": ("4.5", 4.5),
     "stream_idle_timeout": ("9", 9.0),
     "validate_answers": ("no", False),
+    "timezone": ("Europe/Berlin", "Europe/Berlin"),
+    "unknown_price": ("deny", "deny"),
+    "worst_case": ("on", True),
+    "track": ("yes", True),
+    "at": ("50, 90", (50, 90)),
+    "forecast": ("3", 3),
+    "projected": ("no", False),
+    "durability": ("full", "full"),
+    "replicas": ("4", 4),
+    "budgets_when_down": ("closed", "closed"),
+    "limits_when_down": ("open", "open"),
 }
 SCALARS = [
     tuple("pii" if step == "*" else step for step in path)
     for path, _ in leaves()
-    if path[0] != "prices" and path[-1] != "options"
+    if ("*" not in path or path[0] == "detectors") and path[-1] != "options"
 ]
 
 
@@ -122,6 +134,10 @@ class TestEnvironment:
     def test_every_setting_has_a_variable(self, path: tuple[str, ...]) -> None:
         stages = dict.fromkeys(("input", "output", "retrieval", "tool_call", "tool_result"), ("redact", "redact"))
         text, expected = (SAMPLES | stages).get(path[-1], ("some text", "some text"))
+        if path[0] == "budgets":
+            text, expected = "5 USD, 20k tokens", Amount(usd=5, tokens=20_000)
+        if path == ("kill", "mode"):
+            text, expected = "answer", "answer"
         value: Any = load({}, env={"HARDENED_" + keyword(path).upper(): text})
         for step in path:
             value = value[step] if isinstance(value, dict) else getattr(value, step)

@@ -175,7 +175,7 @@ def test_in_a_cluster_all_keys_of_a_store_lie_in_one_slot(tmp_path: Path) -> Non
         bucket = Bucket("rate-{a}", 1, 10, 60.0)
         store.run(Reserve("h-{b}", (Line("{c}/day", 10, 1000, END),), (bucket,)))
         store.run(Reserve("i", (Line("day", 10, 1000, END),)))
-        store.run(Settle("i", {}, (Tally("group", "m", 1, END),)))
+        store.run(Settle("i", {}, (Tally("group", "m", (1,), END),)))
         store.run(Put("{value}", "v", 100))
         keys = list(client.scan_iter())
         assert len(keys) == 7

@@ -26,6 +26,9 @@ Source = str | os.PathLike[str] | Mapping[str, Any] | Policy
 
 PREFIX: Final = "HARDENED_"
 POLICY_VARIABLE: Final = PREFIX + "POLICY"
+KILL_VARIABLE: Final = PREFIX + "KILL"
+"""No setting: what it says holds at once, whatever the policy is. See `hardened.spend.kill`."""
+_NO_SETTINGS: Final = (POLICY_VARIABLE, KILL_VARIABLE)
 PRESETS: Final[tuple[PresetName, ...]] = typing.get_args(PresetName)
 FILE_NAMES: Final = ("hardened.yaml", "hardened.yml")
 BUILT_IN: Final = ("secrets", "pii", "injection", "topic", "canary", "prompt_leak")
@@ -221,7 +224,7 @@ def _override(draft: Draft, overrides: Mapping[str, Any]) -> None:
 
 def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any, str]]:
     """The settings that the environment makes, as (path, value, variable). Empty variables count as not set."""
-    variables = sorted(name for name in env if name.startswith(PREFIX) and name != POLICY_VARIABLE and env[name])
+    variables = sorted(name for name in env if name.startswith(PREFIX) and name not in _NO_SETTINGS and env[name])
     if not variables:
         return []
     from hardened.policy.problems import shown, suggest

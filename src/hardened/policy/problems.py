@@ -30,6 +30,8 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "dict": "expected a mapping (`key: value` lines)",
     "model": "expected a mapping (`key: value` lines)",
     "missing": "is missing",
+    "amount": "expected an amount with its unit, such as 50 USD, 60 requests, or 100k tokens",
+    "time_zone": "expected the name of a time zone, such as Europe/Berlin",
     "env_reference": f"`env:` may name only variables that begin with {' or '.join(REFERABLE)}",
 }
 _LIMITS: Final = {"greater_than": "above", "greater_than_equal": "at least", "less_than_equal": "at most"}

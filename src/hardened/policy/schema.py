@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from hardened.policy.resilience import Resilience
 from hardened.policy.section import REFERABLE as REFERABLE
 from hardened.policy.section import REFERENCE, Credential, SecretCredential, Section
+from hardened.policy.spend import Budgets, Kill, Spend, Store
 
 PresetName = Literal["observe", "balanced", "strict"]
 StageAction = Literal["allow", "warn", "redact", "block"]
@@ -156,6 +157,10 @@ class Policy(Section):
     )
     telemetry: Telemetry = Field(default_factory=Telemetry.model_construct)
     resilience: Resilience = Field(default_factory=Resilience.model_construct)
+    budgets: Budgets = Field(default_factory=Budgets.model_construct)
+    spend: Spend = Field(default_factory=Spend.model_construct)
+    store: Store = Field(default_factory=Store.model_construct)
+    kill: Kill = Field(default_factory=Kill.model_construct)
     prices: dict[str, Price] = Field(
         default_factory=dict[str, Price], description="Your own prices by model name; `*` stands for any characters."
     )

@@ -15,6 +15,7 @@ from hardened.resilience.classify import Fault, of_error
 from hardened.resilience.plan import Plan, current
 from hardened.resilience.retry_budget import budget
 from hardened.resilience.streams import Faulty, Opening, StreamCheck
+from hardened.spend.ledger import not_billed
 from hardened.telemetry.record import CallRecord
 from hardened_instrumentation.calls import Call, Effect, Limits, Peek, Reply, Send, Sleep, perform
 
@@ -77,6 +78,9 @@ class _Attempts:
                     if reply is not None and _is_said(reply, found):
                         return Answer(reply)
                     self._fail(found, error, limits)
+                billed = not not_billed(error)
+            if self._record.charge is not None and billed:
+                yield from self._record.charge.again()
             yield from perform(Sleep(wait))
         raise AssertionError("unreachable")
 

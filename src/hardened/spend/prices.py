@@ -143,6 +143,14 @@ class PriceBook:
         """The cost of a call; `None` if nobody knows the price. The first call for a model may take 0.3 s."""
         return self._find(provider, model, None)(usage, service_tier)
 
+    def known(self, provider: str, model: str) -> Pricer | None:
+        """The pricer of a model, if it has been looked for."""
+        return self._known((provider, model, None))
+
+    def find(self, provider: str, model: str) -> Pricer:
+        """The pricer of a model. The first time may take 0.3 s."""
+        return self._find(provider, model, None)
+
     def _known(self, key: tuple[str, str, str | None]) -> Pricer | None:
         with self._lock:
             pricer = self._pricers.get(key)

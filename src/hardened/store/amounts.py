@@ -74,11 +74,11 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """An amount for the books: no limit, only counted. `hardened spend` reads them."""
+    """Amounts for the books: no limit, only counted. `hardened spend` reads them."""
 
     group: str
     member: str
-    amount: int
+    amounts: tuple[int, ...]
     until: float
 
 
@@ -176,12 +176,16 @@ class Release(Operation["bool"]):
 
 @dataclass(frozen=True, slots=True)
 class Charge(Operation["None"]):
-    """Count amounts as used whatever the cap says, for what was spent while the store was away."""
+    """Count amounts as used whatever the cap says, for what was spent while the store was away. Once for each name."""
 
+    name: str
     lines: tuple[Line, ...]
     tallies: tuple[Tally, ...] = ()
 
     def apply(self, rows: Rows) -> None:
+        if rows.get(f"charged/{self.name}") is not None:
+            return
+        rows.put(f"charged/{self.name}", 1, rows.now + GRACE)
         for line in self.lines:
             _add(rows, line, used=line.amount)
         _tally(rows, self.tallies)
@@ -237,14 +241,14 @@ class Levels(Operation["dict[str, int]"]):
 
 
 @dataclass(frozen=True, slots=True)
-class Tallies(Operation["dict[str, int]"]):
+class Tallies(Operation["dict[str, tuple[int, ...]]"]):
     """The sums of a group by member."""
 
     group: str
 
-    def apply(self, rows: Rows) -> dict[str, int]:
+    def apply(self, rows: Rows) -> dict[str, tuple[int, ...]]:
         prefix = f"tally/{self.group}\n"
-        return {key.removeprefix(prefix): value for key, value in rows.scan(prefix)}
+        return {key.removeprefix(prefix): tuple(value) for key, value in rows.scan(prefix)}
 
 
 def sweep(rows: Rows) -> None:
@@ -322,4 +326,5 @@ def _draw(rows: Rows, bucket: Bucket, amount: int) -> None:
 def _tally(rows: Rows, tallies: tuple[Tally, ...]) -> None:
     for one in tallies:
         key = f"tally/{one.group}\n{one.member}"
-        rows.put(key, (rows.get(key) or 0) + one.amount, one.until)
+        before = rows.get(key) or [0] * len(one.amounts)
+        rows.put(key, [sum(pair) for pair in zip(before, one.amounts, strict=True)], one.until)

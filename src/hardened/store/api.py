@@ -24,6 +24,10 @@ class StoreError(HardenedError):
     """A store could not run an operation. Whether it ran all the same may be unknown."""
 
 
+class StoreBusy(StoreError):
+    """Others kept a store busy for so long that the operation was given up; nothing was done."""
+
+
 class Rows(Protocol):
     """The rows of a store, inside one transaction. Values are JSON; a row whose time is over is not there any more."""
 

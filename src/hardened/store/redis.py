@@ -216,6 +216,14 @@ def _taken(answer: Any, operation: Take) -> Denied | None:
     return None if answer is None else _denied(answer, operation.buckets)
 
 
+def _tallied(answer: Any, _operation: Tallies) -> dict[str, tuple[int, ...]]:
+    sums: dict[str, dict[int, int]] = {}
+    for field, total in _pairs(answer):
+        position, member = field.split(" ", 1)
+        sums.setdefault(member, {})[int(position)] = int(total)
+    return {member: tuple(by_position[i] for i in sorted(by_position)) for member, by_position in sums.items()}
+
+
 def _gate(answer: Any, _operation: Breaker) -> Gate:
     state, before, allowed, probing, wait = answer
     return Gate(state, before, bool(allowed), bool(probing), float(wait))
@@ -238,7 +246,7 @@ _COMMANDS: Final[dict[type[Operation[Any]], _Command]] = {
     Charge: _Command("charge", lambda answer, _: None),
     Take: _Command("take", _taken),
     Give: _Command("give", lambda answer, _: None),
-    Tallies: _Command("tallies", lambda answer, _: {member: int(total) for member, total in _pairs(answer)}),
+    Tallies: _Command("tallies", _tallied),
     Breaker: _Command("breaker", _gate),
     Lease: _Command("lease", _leased),
     Unlease: _Command("unlease", lambda answer, _: bool(answer)),

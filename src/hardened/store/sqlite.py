@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from hardened.own_files import check_own, own_directory
-from hardened.store.api import Operation, StoreError
+from hardened.store.api import Operation, StoreBusy, StoreError
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class SqliteStore:
         """Run an operation in one transaction. Waits up to a second for others. Raises StoreError."""
         deadline = time.monotonic() + PATIENCE
         if not self._lock.acquire(timeout=PATIENCE):
-            raise StoreError(f"{self.name}: threads of this process have kept it busy for {PATIENCE:g} s")
+            raise StoreBusy(f"{self.name}: threads of this process have kept it busy for {PATIENCE:g} s")
         try:
             return self._run(operation, deadline)
         except (sqlite3.Error, OSError) as error:
@@ -103,7 +103,9 @@ class SqliteStore:
         if isinstance(error, sqlite3.DatabaseError) and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             with suppress(OSError):
                 self._put_aside()
-        elif not _is_busy(error):
+        elif _is_busy(error):
+            return StoreBusy(f"{self.name}: {error}")
+        else:
             self._drop()
         # SQLite's messages name tables and files, an OSError's the file: never a value.
         return StoreError(f"{self.name}: {error}")

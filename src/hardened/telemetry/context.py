@@ -54,6 +54,7 @@ class Ambient:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, AttributeValue] = field(default_factory=lambda: _NONE, hash=False)
     deadline: float | None = None  # by `time.monotonic`
+    run_id: str | None = None
     attributes: Mapping[str, AttributeValue] = field(init=False, compare=False, repr=False)
     """The same as attributes of a span."""
 
@@ -73,6 +74,7 @@ class Ambient:
             tags=tuple(dict.fromkeys((*outer.tags, *self.tags)))[-MAX_TAGS:],
             metadata=_latest({**outer.metadata, **self.metadata}),
             deadline=min((end for end in (self.deadline, outer.deadline) if end is not None), default=None),
+            run_id=outer.run_id if self.run_id is None else self.run_id,
         )
 
 
@@ -82,6 +84,7 @@ def _attributes(ambient: Ambient) -> Mapping[str, AttributeValue]:
         semconv.SESSION_ID: ambient.session_id,
         semconv.FEATURE: ambient.feature,
         semconv.TENANT: ambient.tenant,
+        semconv.RUN_ID: ambient.run_id,
         semconv.PROMPT_NAME: ambient.prompt_name,
         semconv.PROMPT_VERSION: ambient.prompt_version,
         semconv.TAGS: ambient.tags,
@@ -122,6 +125,7 @@ class context:
         tags: free words.
         metadata: further values by key: str, int, float or bool.
         deadline: seconds from entering, after which calls to models inside must be over; of nested ones, the earliest.
+        run_id: names a run of an agent or job, whose calls share the budget of a run.
 
     Raises:
         TypeError: an argument has a wrong type. The message names the argument, never its value.
@@ -140,6 +144,7 @@ class context:
         tags: Iterable[str] | None = None,
         metadata: Mapping[str, str | int | float | bool] | None = None,
         deadline: float | None = None,
+        run_id: str | None = None,
     ) -> None:
         name, version = _prompt(prompt)
         self._given = Ambient(
@@ -151,6 +156,7 @@ class context:
             prompt_version=version,
             tags=_tags(tags),
             metadata=_metadata(metadata),
+            run_id=_text("run_id", run_id),
         )
         self._seconds = _seconds(deadline)
         self._tokens: list[Token[Context]] = []  # one context object may be entered by several threads at once

@@ -25,6 +25,9 @@ class Metrics:
         self._decisions = _counter(meter, semconv.DECISIONS)
         self._check_duration = _histogram(meter, semconv.CHECK_DURATION)
         self._dropped = _counter(meter, semconv.DROPPED)
+        self._refusals = _counter(meter, semconv.REFUSALS)
+        self._alerts = _counter(meter, semconv.ALERTS)
+        self._outages = _counter(meter, semconv.OUTAGES)
 
     def record(
         self,
@@ -89,6 +92,18 @@ class Metrics:
             self._check_duration.record(
                 duration, {semconv.GUARD_STAGE: stage, semconv.GUARD_DETECTOR: decision.detector}
             )
+
+    def record_refusal(self, scope: str, unit: str) -> None:
+        """A budget or limit had no room for a call."""
+        self._refusals.add(1, {semconv.SPEND_SCOPE: scope, semconv.SPEND_UNIT: unit})
+
+    def record_alert(self, kind: str, scope: str) -> None:
+        """An alert about spend was given."""
+        self._alerts.add(1, {semconv.SPEND_ALERT: kind, semconv.SPEND_SCOPE: scope})
+
+    def record_outage(self) -> None:
+        """The store has gone away."""
+        self._outages.add(1)
 
     def dropped(self, count: int) -> None:
         """So many spans, logs or scores could not be exported."""

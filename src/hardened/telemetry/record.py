@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -28,6 +28,9 @@ from hardened.telemetry.faults import report
 from hardened.telemetry.runtime import Runtime, runtime
 from hardened.telemetry.scrub import scrub_text
 from hardened_instrumentation.calls import Call, Ending, EventReader, Json, Reply, RequestView, ResponseView, Usage
+
+if TYPE_CHECKING:
+    from hardened.spend.ledger import CallCharge
 
 P = ParamSpec("P")
 
@@ -109,6 +112,7 @@ class CallRecord:
         self._held = 0
         self._attempts = 0
         self._failure: str | None = None  # class of the last request's error
+        self.charge: CallCharge | None = None  # what is reserved for the call, told how it ended
         _open.add(self)
         self._start()
 
@@ -137,6 +141,11 @@ class CallRecord:
         _end_at_exit()
         if isinstance(model, str):
             self._runtime.prices.prefetch(call.provider, model)
+
+    @property
+    def request(self) -> RequestView | None:
+        """What the request says, once it was `requested`."""
+        return self._request
 
     def scope(self) -> AbstractContextManager[object]:
         """Makes the call's span the current one while the SDK works, for spans of the HTTP client below."""
@@ -393,6 +402,8 @@ class CallRecord:
         finally:
             if not self._call.native_span:
                 span.end(ended)
+            if self.charge is not None:
+                self.charge.finish(error, usage, cost)
 
     @contained
     def _tell(self, error: BaseException | None) -> None:

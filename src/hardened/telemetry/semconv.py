@@ -86,6 +86,7 @@ SESSION_ID: Final = "session.id"
 
 FEATURE: Final = "hardened.feature"
 TENANT: Final = "hardened.tenant"
+RUN_ID: Final = "hardened.run.id"
 TAGS: Final = "hardened.tags"  # string[]
 METADATA_PREFIX: Final = "hardened.metadata."  # and the key
 PROMPT_HASH: Final = "hardened.prompt.hash"  # of the system prompt, where no version is given
@@ -105,6 +106,12 @@ ATTEMPT_FAILED: Final = "hardened.attempt.failed"  # name of the event
 ATTEMPT_NUMBER: Final = "hardened.attempt.number"  # from 1
 ATTEMPT_WAIT: Final = "hardened.attempt.wait"  # seconds until the next request to the same target
 ERROR_CLASS: Final = "hardened.error.class"  # throttle, provider, client, policy, transport, invalid
+
+# --- Ours: budgets and limits, labels of metrics --------------------------------------------------------------------
+
+SPEND_SCOPE: Final = "hardened.spend.scope"  # request, run, conversation, user, feature, tenant, global
+SPEND_UNIT: Final = "hardened.spend.unit"  # usd, tokens, requests
+SPEND_ALERT: Final = "hardened.spend.alert"  # used, projected, forecast
 
 # --- Ours: streams and content -------------------------------------------------------------------------------------
 
@@ -206,3 +213,6 @@ CHECK_DURATION: Final = Instrument(
 DROPPED: Final = Instrument(
     "hardened.telemetry.dropped", "{item}", "Spans, logs and scores that could not be exported."
 )
+REFUSALS: Final = Instrument("hardened.spend.refusals", "{call}", "Calls that did not fit into a budget or limit.")
+ALERTS: Final = Instrument("hardened.spend.alerts", "{alert}", "Alerts about spend.")
+OUTAGES: Final = Instrument("hardened.store.outages", "{outage}", "How often the store went away.")

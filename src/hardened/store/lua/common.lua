@@ -131,8 +131,10 @@ end
 
 local function tally(tallies)
   for _, one in ipairs(tallies) do
-    local group, member, amount, until_ = unpack(one)
-    redis.call('HINCRBY', prefix .. 'tally:' .. group, member, text(amount))
+    local group, member, amounts, until_ = unpack(one)
+    for i, amount in ipairs(amounts) do
+      redis.call('HINCRBY', prefix .. 'tally:' .. group, i .. ' ' .. member, text(amount))
+    end
     redis.call('EXPIREAT', prefix .. 'tally:' .. group, string.format('%d', until_))
   end
 end

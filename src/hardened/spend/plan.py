@@ -1,0 +1,162 @@
+"""The budgets and limits of a policy, ready to be applied to a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, cast
+
+from hardened.policy.schema import Policy
+from hardened.policy.spend import Amount, Windows
+from hardened.spend.calendar import SECONDS, Calendar, Window
+from hardened.store.amounts import Bucket, Line
+from hardened.store.current import is_shared
+from hardened.telemetry.context import Ambient
+
+Unit = Literal["usd", "tokens", "requests"]
+Scope = Literal["request", "run", "conversation", "user", "feature", "tenant", "global"]
+
+UNITS: Final[tuple[Unit, ...]] = ("usd", "tokens", "requests")
+WINDOWS: Final[tuple[Window, ...]] = ("minute", "hour", "day", "month")
+NANO: Final = 1_000_000_000
+"""Nano-dollars in a dollar: money is counted in whole ones."""
+
+KEPT: Final = 30 * 86_400.0
+"""Seconds for which a run or a conversation is remembered after its last call."""
+
+EVERYBODY: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One cap: so much of a unit, in a window of a scope."""
+
+    scope: Scope
+    window: Window | None  # None: as long as the run or conversation lasts
+    unit: Unit
+    cap: int  # nano-dollars, tokens, calls
+
+    @property
+    def refills(self) -> bool:
+        """Whether it is a rate: calls and tokens of a minute or hour come back little by little.
+
+        Money never does, and days and months are those of the calendar.
+        """
+        return self.window in SECONDS and self.unit != "usd"
+
+    @property
+    def setting(self) -> str:
+        """Where the policy says it: `budgets.user.day`."""
+        return f"budgets.{self.scope}.{self.window}" if self.window else f"budgets.{self.scope}"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A limit for one user, feature, … and one window in time: what a store counts under `key`."""
+
+    limit: Limit
+    identity: str
+    key: str
+    end: float  # seconds since the epoch
+
+    def take(self, amount: int) -> Line | Bucket:
+        """What a call shall hold of it."""
+        limit = self.limit
+        if limit.refills:
+            return Bucket(self.key, amount, limit.cap, SECONDS[cast(Window, limit.window)])
+        return Line(self.key, amount, limit.cap, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a policy says about money. `enforced`: a call that does not fit is refused, not only counted."""
+
+    limits: Mapping[Scope, tuple[Limit, ...]]
+    named: Mapping[tuple[Scope, str], tuple[Limit, ...]]
+    request: Mapping[Unit, int]
+    enforced: bool
+    tracked: bool
+    unknown_price: Literal["warn", "estimate", "deny"]
+    worst_case: bool
+    calendar: Calendar = field(compare=False)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to count and nothing to refuse."""
+        return not (self.limits or self.request or self.tracked)
+
+    def applied(self, ambient: Ambient, run_id: str | None = None) -> list[Applied]:
+        """The limits of a call. A call without a user, a feature, … counts for none."""
+        identities: tuple[tuple[Scope, str | None], ...] = (
+            ("run", run_id),
+            ("conversation", ambient.session_id),
+            ("user", ambient.user_id),
+            ("feature", ambient.feature),
+            ("tenant", ambient.tenant),
+            ("global", EVERYBODY),
+        )
+        found: list[Applied] = []
+        for scope, identity in identities:
+            if identity and scope in self.limits:
+                for limit in self.named.get((scope, identity), self.limits[scope]):
+                    found.append(self._applied(limit, identity))
+        return found
+
+    def _applied(self, limit: Limit, identity: str) -> Applied:
+        if limit.window is None:
+            period, end = "all", self.calendar.now() + KEPT
+        elif limit.refills:
+            period, end = "rate", 0.0
+        else:
+            period, _, end = self.calendar.current(limit.window)
+        key = f"{limit.scope}/{limit.window or 'all'}/{limit.unit}/{period}/{printable(identity)}"
+        return Applied(limit, identity, key, end)
+
+
+def printable(text: str) -> str:
+    """`text` without lone surrogates, which no store takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def make_plan(policy: Policy) -> Plan:
+    """The plan of a policy."""
+    budgets, spend = policy.budgets, policy.spend
+    strict = policy.preset == "strict"
+    limits: dict[Scope, tuple[Limit, ...]] = {}
+    named: dict[tuple[Scope, str], tuple[Limit, ...]] = {}
+    for scope in ("run", "conversation"):
+        limits[scope] = tuple(_limits(scope, None, getattr(budgets, scope)))
+    for scope in ("user", "feature", "tenant", "global"):
+        general: Windows = getattr(budgets, scope)
+        limits[scope] = tuple(_of_windows(scope, general))
+        for name, own in cast("Mapping[str, Windows]", getattr(general, "named", {})).items():
+            merged = {window: getattr(own, window) or getattr(general, window) for window in WINDOWS}
+            named[scope, name] = tuple(_of_windows(scope, Windows.model_construct(**cast(Any, merged))))
+    used = {scope for scope, found in limits.items() if found} | {scope for scope, _ in named}
+    return Plan(
+        limits={scope: found for scope, found in limits.items() if scope in used},
+        named=named,
+        request={limit.unit: limit.cap for limit in _limits("request", None, budgets.request)},
+        enforced=policy.mode == "enforce",
+        tracked=is_shared(policy) if spend.track is None else spend.track,
+        unknown_price=spend.unknown_price or ("deny" if strict else "warn"),
+        worst_case=strict if spend.worst_case is None else spend.worst_case,
+        calendar=Calendar(spend.timezone),
+    )
+
+
+def has_global_budget(policy: Policy) -> bool:
+    """Whether the money of all calls together is capped, as preset `strict` asks for."""
+    return any(limit.unit == "usd" for limit in _of_windows("global", getattr(policy.budgets, "global")))
+
+
+def _of_windows(scope: Scope, windows: Windows) -> Iterator[Limit]:
+    for window in WINDOWS:
+        yield from _limits(scope, window, getattr(windows, window))
+
+
+def _limits(scope: Scope, window: Window | None, amount: Amount | None) -> Iterator[Limit]:
+    for unit in UNITS:
+        value = getattr(amount, unit, None)
+        if value is not None:
+            yield Limit(scope, window, unit, round(value * NANO) if unit == "usd" else value)
