@@ -41,6 +41,7 @@ class Slot:
     role: Role
     kind: SlotKind = "text"
     beside: Json | None = None  # the object, if not the holder, with the token probabilities of this text
+    tool: str | None = None  # the tool whose arguments these are, where that is known
 
     def read(self) -> str:
         return self.holder[self.key]

@@ -225,6 +225,8 @@ class MessageReader:
             self._delta_types[place] = delta.get("type")
             slots: list[Slot] = []
             parts.texts(delta, key, "assistant", slots, FIELDS[key])
+            for slot in slots:
+                slot.tool = self._blocks.get(index, {}).get("name")
             found += [Delta(slot, place) for slot in slots]
         cited: list[Slot] = []
         for citation in each(delta.get("citation")):

@@ -67,4 +67,4 @@ def _late(delta: Delta, pieces: list[str]) -> Delta:
         return delta
     said = "".join(pieces)[-LOOK_BACK:]
     pieces[:] = ["".join(pieces)]
-    return Delta(LateSlot(slot.holder, slot.key, slot.role, slot.kind, slot.beside, said), delta.place)
+    return Delta(LateSlot(slot.holder, slot.key, slot.role, slot.kind, slot.beside, slot.tool, said), delta.place)

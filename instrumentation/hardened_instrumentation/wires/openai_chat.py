@@ -181,6 +181,8 @@ class ChatReader:
         self._text.setdefault(place, [])
         slots: list[Slot] = []
         parts.arguments(function, key, "assistant", slots)
+        for slot in slots:
+            slot.tool = known["name"]
         found += [Delta(slot, place) for slot in slots]
 
     def _delta(

@@ -131,6 +131,7 @@ class ResponseReader:
         self._late = Late()
         self._delta_event: dict[tuple[Any, ...], Json] = {}
         self._items: dict[int, Json] = {}
+        self._names: dict[int, Any] = {}  # of tools that are called
 
     def read(self, event: WireEvent) -> EventView:
         return self._late.sort(self._view(event), self._text)
@@ -162,13 +163,14 @@ class ResponseReader:
         self._delta_event[place] = data
         if "audio.delta" in kind or "partial_image" in kind:
             return EventView(content=True)  # base64, not text
-        return EventView((Delta(Slot(data, "delta", "assistant", _kind(kind)), place),), content=True)
+        return EventView((Delta(self._slot(data, "delta", kind), place),), content=True)
 
     def _whole(self, kind: str, data: Json) -> EventView:
         """A text, a part or an item: complete if the event says `done`, and perhaps with a beginning if `added`."""
         done = kind.endswith(".done")
         if isinstance(data.get("item"), dict):
             index = data.get("output_index", 0)
+            self._names[index] = data["item"].get("name")
             if done:
                 self._items[index] = data["item"]
             closes = [place for place in self._text if done and place[1] == index]
@@ -183,8 +185,11 @@ class ResponseReader:
         keys = [key for key in TEXT_KEYS if isinstance(data.get(key), str)]
         if not keys:
             return self._unknown(data)
-        snapshots = [Delta(Slot(data, key, "assistant", _kind(kind)), place) for key in keys]
+        snapshots = [Delta(self._slot(data, key, kind), place) for key in keys]
         return EventView((), [place] if place in self._text else (), snapshots)
+
+    def _slot(self, data: Json, key: str, kind: str) -> Slot:
+        return Slot(data, key, "assistant", _kind(kind), tool=self._names.get(data.get("output_index", 0)))
 
     def _place(self, slots: list[Slot], output: Any, content: Any) -> tuple[Any, ...]:
         known = [place for place in self._text if place[1:] == (output, content)]

@@ -117,7 +117,7 @@ def metadata(body: Json, slots: list[Slot]) -> None:
 def arguments(holder: Json, key: str, role: Role, slots: list[Slot]) -> None:
     """The arguments of a tool call at `holder[key]`, as JSON text or parsed already."""
     if holder.get(key):
-        slots.append(Arguments(holder, key, role, "arguments"))
+        slots.append(Arguments(holder, key, role, "arguments", tool=holder.get("name")))
 
 
 class Arguments(Slot):
