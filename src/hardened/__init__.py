@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from hardened.errors import UnknownPrice as UnknownPrice
     from hardened.guards.functions import acheck as acheck
     from hardened.guards.functions import check as check
+    from hardened.guards.functions import decrypt as decrypt
     from hardened.guards.functions import detector as detector
     from hardened.guards.functions import guard as guard
+    from hardened.guards.vault import Vault as Vault
+    from hardened.guards.vault import pseudonyms as pseudonyms
     from hardened.guards.verdict import Verdict as Verdict
     from hardened.policy.active import configure as configure
     from hardened.policy.schema import Policy as Policy
@@ -55,12 +58,14 @@ _HOMES = {
     "RateLimited": "hardened.errors",
     "StreamInterrupted": "hardened.errors",
     "UnknownPrice": "hardened.errors",
+    "Vault": "hardened.guards.vault",
     "Verdict": "hardened.guards.verdict",
     "acheck": "hardened.guards.functions",
     "canary": "hardened_detectors.canary",
     "check": "hardened.guards.functions",
     "configure": "hardened.policy.active",
     "context": "hardened.telemetry.context",
+    "decrypt": "hardened.guards.functions",
     "detector": "hardened.guards.functions",
     "flush": "hardened.telemetry.providers",
     "guard": "hardened.guards.functions",
@@ -68,6 +73,7 @@ _HOMES = {
     "load_traces": "hardened.analysis.load",
     "on_alert": "hardened.spend.alerts",
     "propagate": "hardened.telemetry.context",
+    "pseudonyms": "hardened.guards.vault",
     "uninstrument": "hardened.setup",
 }
 
@@ -85,6 +91,7 @@ __all__ = [
     "RateLimited",
     "StreamInterrupted",
     "UnknownPrice",
+    "Vault",
     "Verdict",
     "__version__",
     "acheck",
@@ -92,6 +99,7 @@ __all__ = [
     "check",
     "configure",
     "context",
+    "decrypt",
     "detector",
     "flush",
     "guard",
@@ -99,6 +107,7 @@ __all__ = [
     "load_traces",
     "on_alert",
     "propagate",
+    "pseudonyms",
     "uninstrument",
 ]
 

@@ -15,6 +15,7 @@ from hardened.guards.current import current
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.verdict import Stage, Verdict
 from hardened.resilience.attempts import send
+from hardened.restored import restore_slot, restored_stream
 from hardened.spend import kill
 from hardened.spend.ledger import admit
 from hardened.stream import GuardedStream, ObservedStream, WatchedStream
@@ -45,7 +46,7 @@ LONG_TEXT = 32_768
 
 def handle(call: Call) -> Flow:
     """One logical call, from the application's request to the response that it receives."""
-    guards = current()
+    guards = current().for_call()
     record = CallRecord(call)
     try:
         yield from kill.check(call)
@@ -60,7 +61,8 @@ def handle(call: Call) -> Flow:
         record.answered(reply)
         if reply.kind == "events":
             if answer.check is not None or (guards.active and call.operation is not None):
-                reply.attach(GuardedStream(call, guards, record, answer.check))
+                session = GuardedStream(call, guards, record, answer.check)
+                reply.attach(restored_stream(call, guards, session))
             else:
                 reply.watch(ObservedStream(call, reply.framing(), record))
         elif reply.kind == "binary":
@@ -72,6 +74,7 @@ def handle(call: Call) -> Flow:
                 record.refused(reply)
                 raise
             record.responded(reply)
+            _restore(call, reply, guards)
         yield from perform(Deliver(reply))
     except BaseException as error:
         record.end(error)
@@ -89,6 +92,7 @@ def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Generator[
     if not guards.active:
         return ()
     slots = _slots(call.wire.request_slots, call.body, "user")
+    guards.expect(slot.read() for slot in slots if slot.kind in OUTPUT_STAGE)
     verdicts = yield from _check(slots, [STAGE_OF_ROLE[slot.role] for slot in slots], guards, record)
     if any(_changed(slot, verdict) for slot, verdict in zip(slots, verdicts, strict=True)):
         body = copy.deepcopy(call.body)
@@ -100,13 +104,29 @@ def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Generator[
 def _guard_response(call: Call, reply: Reply, guards: Guards, record: CallRecord) -> Step:
     if not guards.active:
         return
-    body = reply.body
-    holder: Json = body if isinstance(body, dict) else {"body": body}  # pyright: ignore[reportUnknownVariableType]
-    slots = _slots(call.wire.response_slots if holder is body else _all_texts, holder, "assistant")
+    slots, holder = _response_slots(call, reply.body)
     verdicts = yield from _check(slots, [OUTPUT_STAGE.get(slot.kind, "output") for slot in slots], guards, record)
     if any(_changed(slot, verdict) for slot, verdict in zip(slots, verdicts, strict=True)):
         _write(slots, verdicts)
-        reply.replace(body if holder is body else holder["body"])
+        reply.replace(holder["body"])
+
+
+def _restore(call: Call, reply: Reply, guards: Guards) -> None:
+    """Let the caller see values in the place of their pseudonyms; what was recorded keeps the pseudonyms."""
+    if not guards.vault:
+        return
+    slots, holder = _response_slots(call, copy.deepcopy(reply.body))
+    changed = [slot for slot in slots if restore_slot(slot, guards)]
+    if changed:
+        reply.replace(holder["body"])
+
+
+def _response_slots(call: Call, body: Any) -> tuple[list[Slot], Json]:
+    """The texts of a response, and what holds its body."""
+    holder = {"body": body}
+    if isinstance(body, dict):
+        return _slots(call.wire.response_slots, body, "assistant"), holder  # pyright: ignore[reportUnknownArgumentType]
+    return _slots(_all_texts, holder, "assistant"), holder
 
 
 def _check(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from hardened.errors import BlockedError, CallError, HardenedError
 from hardened.guards.engine import Guards, enforce
@@ -24,6 +24,7 @@ from hardened_instrumentation.calls import (
     EventView,
     Framing,
     ResponseView,
+    Slot,
     SlotKind,
     WireEvent,
 )
@@ -48,15 +49,109 @@ class Check(Protocol):
         ...
 
 
-class GuardedStream:
+class Field(Protocol):
+    """A text that grows, on its way to the application."""
+
+    def feed(self, piece: str, /) -> str:
+        """Take the next piece; returns what may be released now."""
+        ...
+
+    def finish(self) -> str:
+        """The text is complete: returns the rest of it."""
+        ...
+
+
+F = TypeVar("F", bound=Field)
+
+
+class Rewriting(Generic[F]):
+    """The growing texts of one stream, each in a field of its own that holds back and changes what passes."""
+
+    def __init__(self, reader: EventReader | None) -> None:
+        self._reader = reader
+        self._fields: dict[Place, F] = {}
+
+    def _begin(self, slot: Slot) -> F | None:
+        """The field for a text that begins here; None for what passes as it is."""
+        raise NotImplementedError
+
+    def _feed(self, field: F, piece: str) -> str:
+        return field.feed(piece)
+
+    def _finish(self, field: F) -> str:
+        return field.finish()
+
+    def _whole(self, slot: Slot) -> str:
+        """What the application sees of a text that comes whole: what it has seen of it piece by piece."""
+        raise NotImplementedError
+
+    def _rewrite(self, event: WireEvent, view: EventView) -> list[WireEvent]:
+        """Let the event say only what may be said now; what else must go out before it comes back as events."""
+        for delta in view.deltas:
+            if self._grow(delta):
+                event.changed = True
+        tails: list[WireEvent] = []
+        for place in view.closes:
+            if place not in self._fields:
+                continue
+            same_event = next((delta for delta in reversed(view.deltas) if delta.place == place), None)
+            tails += self._close(place, same_event)
+            event.changed = event.changed or same_event is not None
+        for snapshot in view.snapshots:
+            event.changed = self._repeat(snapshot) or event.changed
+        return tails
+
+    def _grow(self, delta: Delta) -> bool:
+        """Replace a delta's text by what may be released now. Returns whether that differs."""
+        slot = delta.slot
+        field = self._fields.get(delta.place)
+        if field is None:
+            field = self._begin(slot)
+            if field is None:
+                return False
+            self._fields[delta.place] = field
+        piece = slot.read()
+        released = self._feed(field, piece)
+        if released == piece:
+            return False
+        slot.write(released)
+        return True
+
+    def _close(self, place: Place, last: Delta | None) -> list[WireEvent]:
+        """A field is complete: release what was held, in its last delta if this event has it, else as an event."""
+        tail = self._finish(self._fields.pop(place))
+        if not tail:
+            return []
+        if last is None:
+            assert self._reader is not None
+            return [self._reader.tail(place, tail)]
+        last.slot.write(last.slot.read() + tail)
+        return []
+
+    def _close_all(self) -> list[WireEvent]:
+        """The body has ended, perhaps without closing its fields."""
+        return [tail for place in list(self._fields) for tail in self._close(place, None)]
+
+    def _repeat(self, snapshot: Delta) -> bool:
+        """A whole text comes again. Returns whether it was changed."""
+        slot = snapshot.slot
+        if slot.kind not in STAGES:
+            return False
+        allowed = self._whole(slot)
+        if allowed == slot.read():
+            return False
+        slot.write(allowed)
+        return True
+
+
+class GuardedStream(Rewriting[StreamGuard]):
     """`StreamSession` of a model's answer: one `StreamGuard` for each text field that grows over the events."""
 
     def __init__(self, call: Call, guards: Guards, record: CallRecord, check: Check | None = None) -> None:
+        super().__init__(call.wire.reader())
         self._check = check
-        self._reader = call.wire.reader()
         self._guards = guards
         self._record = record
-        self._fields: dict[Place, StreamGuard] = {}
 
     def feed(self, event: WireEvent) -> Sequence[WireEvent]:
         reader = self._reader
@@ -71,8 +166,10 @@ class GuardedStream:
             return (event,)
         if view.content:
             self._record.first_content()
-        tails = self._guard(event, view)
-        _collect(reader, event, view)
+        if event.data is None:
+            self._guard_raw(event)
+        tails = self._rewrite(event, view)
+        collect(reader, event, view)
         return (*tails, event) if tails else (event,)
 
     def finish(self, how: Ending, error: BaseException | None = None) -> Sequence[WireEvent]:
@@ -110,79 +207,33 @@ class GuardedStream:
         self._close_all()
         return response_of(self._reader) or ResponseView()
 
-    def _close_all(self) -> list[WireEvent]:
-        return [tail for place in list(self._fields) for tail in self._close(place, None)]
-
     def _end(self, how: Ending, error: BaseException | None) -> None:
         for field in self._fields.values():  # what was held back of a stream that was left is never released
             self._record.held(field.max_held)
         self._record.stream_ended(how, error, self._reader)
 
-    def _guard(self, event: WireEvent, view: EventView) -> list[WireEvent]:
-        """Let the event say only what may be said now; what else must go out before it comes back as events."""
-        if event.data is None:
-            self._guard_raw(event)
-        for delta in view.deltas:
-            if self._grow(delta):
-                event.changed = True
-        tails: list[WireEvent] = []
-        for place in view.closes:
-            if place not in self._fields:
-                continue
-            same_event = next((delta for delta in reversed(view.deltas) if delta.place == place), None)
-            tails += self._close(place, same_event)
-            event.changed = event.changed or same_event is not None
-        for snapshot in view.snapshots:
-            event.changed = self._repeat(snapshot) or event.changed
-        return tails
+    def _begin(self, slot: Slot) -> StreamGuard | None:
+        return StreamGuard(self._guards, STAGES[slot.kind], kind=slot.kind) if slot.kind in STAGES else None
 
-    def _grow(self, delta: Delta) -> bool:
-        """Replace a delta's text by what may be released now. Returns whether that differs."""
-        slot = delta.slot
-        field = self._fields.get(delta.place)
-        if field is None:
-            if slot.kind not in STAGES:
-                return False
-            field = self._fields[delta.place] = StreamGuard(self._guards, STAGES[slot.kind], kind=slot.kind)
-        piece = slot.read()
+    def _feed(self, field: StreamGuard, piece: str) -> str:
         try:
-            released = field.feed(piece)
+            return field.feed(piece)
         except BlockedError:
             self._record.decided(field.stage, field.decisions)
             raise
-        if released == piece:
-            return False
-        slot.write(released)
-        return True
 
-    def _close(self, place: Place, last: Delta | None) -> list[WireEvent]:
-        """A field is complete: release what was held, in its last delta if this event has it, else as an event."""
-        field = self._fields.pop(place)
+    def _finish(self, field: StreamGuard) -> str:
         try:
-            tail = field.finish()
+            return field.finish()
         finally:
             self._record.held(field.max_held)
             self._record.decided(field.stage, field.decisions)
-        if not tail:
-            return []
-        if last is None:
-            assert self._reader is not None
-            return [self._reader.tail(place, tail)]
-        last.slot.write(last.slot.read() + tail)
-        return []
 
-    def _repeat(self, snapshot: Delta) -> bool:
-        """A whole text comes again: it says what was released of it piece by piece."""
-        slot = snapshot.slot
-        if slot.kind not in STAGES:
-            return False
-        stage, text = STAGES[slot.kind], slot.read()
-        allowed, decisions = repeat(self._guards, stage, text, role=slot.role, kind=slot.kind)
+    def _whole(self, slot: Slot) -> str:
+        stage = STAGES[slot.kind]
+        allowed, decisions = repeat(self._guards, stage, slot.read(), role=slot.role, kind=slot.kind)
         self._record.decided(stage, decisions, repeated=True)
-        if allowed == text:
-            return False
-        slot.write(allowed)
-        return True
+        return allowed
 
     def _guard_raw(self, event: WireEvent) -> None:
         """What is no JSON, as an event cut off in the middle, is text that an application can see in raw lines."""
@@ -214,7 +265,7 @@ def response_of(reader: EventReader) -> ResponseView | None:
         return None
 
 
-def _collect(reader: EventReader, event: WireEvent, view: EventView) -> None:
+def collect(reader: EventReader, event: WireEvent, view: EventView) -> None:
     try:
         reader.collect(event, view)
     except Exception as error:  # noqa: BLE001 - the same
@@ -275,7 +326,7 @@ class ObservedStream:
             if view.content and not self._begun:
                 self._begun = True
                 self._record.first_content()
-            _collect(reader, event, view)
+            collect(reader, event, view)
 
 
 class WatchedStream:

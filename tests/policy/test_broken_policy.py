@@ -77,6 +77,27 @@ BROKEN = [
     ("prices:\n  gpt-4*: {input: 1}", ", line 2: prices.gpt-4*.output: is missing"),
     ("prices: {m: {input: 1, output: -1}}", ", line 1: prices.m.output: must be at least 0"),
     ("prices: {m: {input: 1, output: 1e999}}", ", line 1: prices.m.output: expected a finite number"),
+    (
+        "detectors: {pii: {operator: psuedonym}}",
+        ", line 1: detectors.pii.operator: expected replace, redact, mask, hash, encrypt or pseudonym",
+    ),
+    ("detectors:\n  pii:\n    operators: {email: hsh}", ", line 3: detectors.pii.operators.email: expected replace, "),
+    (
+        "detectors:\n  pii:\n    operators:\n      email: {maks: {}}",
+        ", line 4: detectors.pii.operators.email.mask: is missing",
+    ),
+    (
+        "detectors: {pii: {operator: {mask: {keep_lst: 4}}}}",
+        ", line 1: unknown key 'keep_lst' in detectors.pii.operator.mask; did you mean 'keep_last'?",
+    ),
+    (
+        "detectors: {pii: {operator: {mask: {keep_last: -1}}}}",
+        ", line 1: detectors.pii.operator.mask.keep_last: must be",
+    ),
+    ("detectors: {pii: {operator: {mask: {char: '[['}}}}", ", line 1: detectors.pii.operator.mask.char: does not have"),
+    ("redaction: {key: 'env:AWS_SECRET_ACCESS_KEY'}", ", line 1: redaction.key: `env:` may name only variables"),
+    ("redaction: {pseudonyms: {ttl_minutes: 0}}", ", line 1: redaction.pseudonyms.ttl_minutes: must be above 0"),
+    ("redaction: {pseudonym: {}}", ", line 1: unknown key 'pseudonym' in redaction; did you mean 'pseudonyms'?"),
     ("- preset", ", line 1: expected a mapping"),
     ("strict", ", line 1: expected a mapping"),
     ("mode: !!python/object/apply:os.getcwd []", ", line 1: tags (`!…`) are not allowed"),

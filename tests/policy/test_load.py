@@ -102,6 +102,11 @@ SAMPLES = {
     "max_content_bytes": ("1000", 1000),
     "max_bytes": ("2000", 2000),
     "retention_days": ("3", 3),
+    "operator": ("pseudonym", "pseudonym"),
+    "scope": ("session", "session"),
+    "ttl_minutes": ("5", 5),
+    "max_values": ("7", 7),
+    "tools": ("one, other", ("one", "other")),
     "host": ("https://traces.example", "https://traces.example"),
     "retries": ("4", 4),
     "retry_budget": ("0.2", 0.2),
@@ -125,7 +130,7 @@ SAMPLES = {
 SCALARS = [
     tuple("pii" if step == "*" else step for step in path)
     for path, _ in leaves()
-    if ("*" not in path or path[0] == "detectors") and path[-1] != "options"
+    if ("*" not in path or path[0] == "detectors") and path[-1] not in ("options", "operators")
 ]
 
 

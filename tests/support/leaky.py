@@ -21,24 +21,25 @@ TEXT_KEYS = ("content", "text", "delta", "arguments", "partial_json", "refusal",
 
 
 class LeakyProvider(FakeProvider):
-    """Puts the secret into every answer that a test scripts, and cuts streams into pieces of `chunk_size`."""
+    """Puts `answer`, by default the secret, into every answer that a test scripts; cuts streams into `chunk_size`."""
 
-    def __init__(self, chunk_size: int = 4) -> None:
+    def __init__(self, chunk_size: int = 4, answer: str = ANSWER, key: str = KEY) -> None:
         super().__init__()
         self.chunk_size = chunk_size
+        self.answer, self.key = answer, key
         self.leak()
 
     def leak(self) -> None:
-        self.default = Reply(text=ANSWER, chunk_size=self.chunk_size)
+        self.default = Reply(text=self.answer, chunk_size=self.chunk_size)
 
     def reply(self, reply: Script | None = None, /, **fields: Any) -> None:
         if fields.get("text"):
             if fields["text"].startswith("{"):
-                fields["text"] = fields["text"].replace("Paris", ANSWER)
+                fields["text"] = fields["text"].replace("Paris", self.answer)
             else:
-                fields["text"] = ANSWER
+                fields["text"] = self.answer
         for call in fields.get("tool_calls", ()):
-            call["arguments"] = {"at": ANSWER, "nested": [{"key": KEY}]}
+            call["arguments"] = {"at": self.answer, "nested": [{"key": self.key}]}
         super().reply(reply, **{"chunk_size": self.chunk_size, **fields})
 
 

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.policy:
         hardened.configure(policy=options.policy)
-    verdict = hardened.check(_text(options), stage=options.stage)
+    verdict = hardened.check(read_text(options), stage=options.stage)
     if options.json:
         output.print_json(_plain(verdict))
     else:
@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     return _CODES[verdict.outcome]
 
 
-def _text(options: argparse.Namespace) -> str:
+def read_text(options: argparse.Namespace) -> str:
+    """The text that a command is given: as an argument, in a file, or on standard input."""
     if options.file is not None:
         return options.file.read_bytes().decode("utf-8", "replace")
     if options.text is not None and options.text != "-":

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from hardened.errors import BlockedError
@@ -16,8 +16,10 @@ from hardened.guards.escapes import Unescaped
 from hardened.guards.gate import NOWHERE, Broken, Gate, Guarded, guarded
 from hardened.guards.json_text import JsonText, begins_json
 from hardened.guards.memory import Known, VerdictMemory
+from hardened.guards.operators import Redaction
 from hardened.guards.plan import Plan, Rule
-from hardened.guards.redaction import FAILED, redact, spans
+from hardened.guards.redaction import FAILED, Render, as_placeholder, redact, spans
+from hardened.guards.vault import Vault
 from hardened.guards.verdict import STAGES, Decision, Stage, Verdict, gravest
 from hardened.guards.workers import Workers
 from hardened.worker import worker
@@ -49,6 +51,7 @@ class Guards:
 
     def __init__(self, plan: Plan, create: Create | None = None) -> None:
         self.plan = plan
+        self._redaction: Redaction | None = None  # of the call that these guards are for
         self._create = create or self._from_registry
         self._workers = Workers()
         self._memory = VerdictMemory()
@@ -100,6 +103,30 @@ class Guards:
         bound._around = Around(instructions=instructions)
         return bound
 
+    def for_call(self) -> Guards:
+        """The same guards for the texts of one call, in which equal values are replaced by the same pseudonym."""
+        if not self.plan.replacement.operators:
+            return self
+        bound = copy.copy(self)
+        bound._redaction = Redaction(self.plan.replacement)
+        return bound
+
+    def expect(self, texts: Iterable[str]) -> None:
+        """All texts of the call that go to the model, before they are checked: see `Redaction.expect`."""
+        if self._redaction is not None:
+            self._redaction.expect(texts)
+
+    @property
+    def vault(self) -> Vault | None:
+        """The pseudonyms of the call that these guards are for."""
+        return self._redaction.vault if self._redaction else None
+
+    def render(self, stage: Stage) -> Render:
+        """What replaces the values that are found at a stage."""
+        if not self.plan.replacement.operators:
+            return as_placeholder
+        return (self._redaction or Redaction(self.plan.replacement)).render(stage)
+
     @property
     def active(self) -> bool:
         """Whether anything runs at all: not in mode `off`."""
@@ -148,10 +175,10 @@ class Guards:
             document = JsonText() if as_json or begins_json(text) else None
             known = _look(text, gate, enforced, document, around)
             if any(decision.failure for decision in known.decisions):
-                went_on = _without_judgement(text, known, document)
+                went_on = _without_judgement(text, known, document, self.render(stage))
                 return Verdict(stage, known.outcome, went_on, known.decisions, time.perf_counter() - began)
             self._memory.put(key, known)
-        went_on = "" if any(decision.blocks for decision in known.decisions) else redact(text, known.spans)
+        went_on = _changed(text, known, self.render(stage)) if known.decisions else text
         return Verdict(stage, known.outcome, went_on, known.decisions, time.perf_counter() - began)
 
     def _build(self, stage: Stage, role: Role) -> Gate | None:
@@ -226,13 +253,17 @@ def _look(text: str, gate: Gate, enforced: bool, document: JsonText | None, arou
     return Known(gravest(decisions), decisions, tuple(replaced))
 
 
-def _without_judgement(text: str, known: Known, document: JsonText | None) -> str:
+def _changed(text: str, known: Known, render: Render) -> str:
+    """What goes on in place of a text."""
+    return "" if any(decision.blocks for decision in known.decisions) else redact(text, known.spans, render)
+
+
+def _without_judgement(text: str, known: Known, document: JsonText | None, render: Render) -> str:
     """What goes on in place of a text about which a detector could not decide."""
-    if any(decision.blocks for decision in known.decisions):
-        return ""
-    if any(decision.redacts and decision.failure for decision in known.decisions):
+    changed = _changed(text, known, render)
+    if changed and any(decision.redacts and decision.failure for decision in known.decisions):
         return document.failed if document else FAILED
-    return redact(text, known.spans)
+    return changed
 
 
 _PASSED: Final = Known("passed", ())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from hardened.guards.current import current
-from hardened.guards.engine import enforce
+from hardened.guards.engine import Guards, enforce
 from hardened.guards.stream import StreamGuard
 from hardened.guards.verdict import STAGES, Stage, Verdict
 
@@ -33,12 +33,32 @@ def check(text: str, stage: Stage = "input") -> Verdict:
     """
     if not isinstance(text, str):
         raise TypeError(f"hardened.check: text must be a str, not {type(text).__name__}")
-    return current().check(text, _known(stage))
+    guards = current().for_call()
+    guards.expect([text])
+    return guards.check(text, _known(stage))
 
 
 async def acheck(text: str, stage: Stage = "input") -> Verdict:
     """`check` for asynchronous code: long texts, and detectors that have a time-out, are waited for in a thread."""
     return await _aside(functools.partial(check, text, stage), _size(text), _known(stage))
+
+
+def decrypt(text: str) -> str:
+    """`text` with the values that the operator `encrypt` has closed; with the key of the active policy.
+
+    The tenant must be the one for which they were closed: `with hardened.context(tenant=...)`. What was closed with
+    another key or for another tenant, or was changed since, stays as it is. In a JSON text the values are written as
+    JSON.
+
+    Raises:
+        PolicyError: the active policy has no `redaction.key`.
+        TypeError: `text` is not a string.
+    """
+    from hardened.guards.operators import decrypt_all
+
+    if not isinstance(text, str):
+        raise TypeError(f"hardened.decrypt: text must be a str, not {type(text).__name__}")
+    return decrypt_all(text, current().plan.replacement)[0]
 
 
 def guard(stage: Stage = "output") -> Callable[[Function], Function]:
@@ -103,32 +123,41 @@ def _known(stage: Stage) -> Stage:
 
 def _judged(value: T, stage: Stage) -> T:
     """`value` with its texts as they may go on; the same object if nothing changed. Raises BlockedError."""
-    return cast(T, _walk(value, stage))
+    guards = current().for_call()
+    guards.expect(_texts(value))
+    return cast(T, _walk(value, stage, guards))
 
 
-def _walk(value: Any, stage: Stage) -> Any:
+def _walk(value: Any, stage: Stage, guards: Guards) -> Any:
     if isinstance(value, str):
-        verdict = current().check(value, stage)
+        verdict = guards.check(value, stage)
         enforce(verdict)
         return value if verdict.text == value else verdict.text
     if type(value) is list:
         items = cast(list[Any], value)
-        judged = [_walk(item, stage) for item in items]
+        judged = [_walk(item, stage, guards) for item in items]
         return judged if any(new is not old for new, old in zip(judged, items, strict=True)) else items
     if type(value) is dict:
         entries = cast(dict[Any, Any], value)
-        changed = {key: _walk(entry, stage) for key, entry in entries.items()}
+        changed = {key: _walk(entry, stage, guards) for key, entry in entries.items()}
         return changed if any(new is not entries[key] for key, new in changed.items()) else entries
     return value
 
 
-def _size(value: Any) -> int:
-    """Characters in the texts of `value`."""
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in `value` that are judged."""
     if isinstance(value, str):
-        return len(value)
-    if type(value) is list:
-        return sum(map(_size, cast(list[Any], value)))
-    return sum(map(_size, cast(dict[Any, Any], value).values())) if type(value) is dict else 0
+        yield value
+    elif type(value) is list:
+        for item in cast(list[Any], value):
+            yield from _texts(item)
+    elif type(value) is dict:
+        for entry in cast(dict[Any, Any], value).values():
+            yield from _texts(entry)
+
+
+def _size(value: Any) -> int:
+    return sum(map(len, _texts(value)))
 
 
 async def _judged_aside(value: T, stage: Stage) -> T:
@@ -179,7 +208,7 @@ def _guard_generator(function: Callable[..., Generator[Any, Any, Any]], stage: S
         if of_arguments:
             given = _judged(_arguments(args, kwargs), stage)
             return (yield from function(*given[0], **given[1]))
-        field = StreamGuard(current(), stage)
+        field = StreamGuard(current().for_call(), stage)
         with closing(function(*args, **kwargs)) as pieces:
             for piece in pieces:
                 if not isinstance(piece, str):
@@ -200,7 +229,7 @@ def _guard_async_generator(
         given = _arguments(args, kwargs)
         if of_arguments:
             given = await _judged_aside(given, stage)
-        field = None if of_arguments else StreamGuard(current(), stage)
+        field = None if of_arguments else StreamGuard(current().for_call(), stage)
         async with aclosing(function(*given[0], **given[1])) as pieces:
             async for piece in pieces:
                 if field is None or not isinstance(piece, str):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hardened.guards.escapes import Unescaped
 from hardened.guards.plan import Rule
+from hardened.guards.redaction import is_mark
 from hardened.guards.verdict import ACTIONS, Action, Decision, Outcome
 from hardened.guards.workers import Run, Workers
 from hardened_detectors.api import Around, ContextualDetector, Detector, Finding, IncrementalDetector
@@ -108,11 +109,11 @@ class Gate:
         that start before `start` may be missing.
         """
         found, failed = self._detect(text, around, start)
-        if reading is None or self._patterns is None:
-            return found, failed
-        again = self._patterns.scan(reading.text, views=self._decode, start=reading.index(start))
-        both = [*reading.widen(found), *reading.translate(again.findings)]
-        return list(dict.fromkeys(both)), {**again.failures, **failed}
+        if reading is not None and self._patterns is not None:
+            again = self._patterns.scan(reading.text, views=self._decode, start=reading.index(start))
+            found = list(dict.fromkeys([*reading.widen(found), *reading.translate(again.findings)]))
+            failed = {**again.failures, **failed}
+        return [finding for finding in found if not is_mark(text, finding.start, finding.end)] if found else (), failed
 
     def _detect(self, text: str, around: Around, start: int) -> tuple[Sequence[Finding], Mapping[str, str]]:
         if not self._timed:

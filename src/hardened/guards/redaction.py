@@ -71,6 +71,17 @@ def spans(findings: Iterable[Finding]) -> list[Span]:
     return result
 
 
+def is_mark(text: str, start: int, end: int) -> bool:
+    """Whether what was found is a part of what an operator has put there: `password: [PASSWORD_1]` is no password."""
+    opening = text.rfind("[", max(0, start - _LABEL_MAX), start + 1)
+    mark = _MARK.match(text, opening) if opening >= 0 else None
+    return mark is not None and mark.end() >= end
+
+
+_LABEL_MAX: Final = 80
+_MARK: Final = re.compile(r"\[[A-Z][A-Z0-9_]*_(?:[1-9][0-9]{0,5}|[0-9A-F]{16}|ENC_[A-Z2-7]{77,})\]")
+
+
 def _merge(cluster: list[Finding], end: int) -> Span:
     winner = min(cluster, key=rank)
     return Span(cluster[0].start, end, winner.category, winner.detector)

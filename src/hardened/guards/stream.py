@@ -16,7 +16,7 @@ from hardened.guards.engine import Guards, blocked, enforce
 from hardened.guards.escapes import Unescaped
 from hardened.guards.gate import TIMEOUT, Gate
 from hardened.guards.json_text import JsonText, begins_json
-from hardened.guards.redaction import FAILED, UNDECIDED, Span, as_placeholder, spans
+from hardened.guards.redaction import FAILED, UNDECIDED, Span, spans
 from hardened.guards.verdict import Decision, Stage, Verdict
 from hardened_detectors.api import Finding
 
@@ -65,6 +65,7 @@ class StreamGuard:
         self.held = 0
         self.max_held = 0
         self._guards = guards
+        self._render = guards.render(stage)
         self.stage: Stage = stage
         self._role: Role = role
         self._as_json = kind == "arguments"
@@ -217,7 +218,7 @@ class StreamGuard:
             start = self._swallow(replaced, limit)
         pieces: list[str] = []
         for span in replaced:
-            pieces += (text[start : span.start], as_placeholder(span, text[span.start : span.end]))
+            pieces += (text[start : span.start], self._render(span, text[span.start : span.end]))
             start = span.end
         pieces.append(text[start:limit])
         return self._hold(limit, "".join(pieces), reading)
@@ -243,7 +244,7 @@ class StreamGuard:
             end = min((finding.start for finding in redacted), default=limit)
             if end > self._at:
                 parts += document.locate([replace(self._give_up_on(self._at, end), category=_REDACTED)])
-        return document.take(self._offset + limit, parts, final=final)
+        return document.take(self._offset + limit, parts, self._render, final)
 
     def _hold(self, at: int, released: str, reading: Unescaped | None = None) -> str:
         """Keep what begins at `at`, and the context before it.

@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from hardened.guards.plan import Plan, Rule
+from hardened.guards.plan import Operator, Plan, Replacement, Rule
 from hardened.guards.verdict import STAGES, Stage
 from hardened.policy.load import BUILT_IN
 from hardened.policy.presets import Effective, effective
-from hardened.policy.schema import Policy
+from hardened.policy.schema import Policy, reveal
 from hardened.version import __version__
 
 if TYPE_CHECKING:
@@ -29,12 +29,30 @@ def compile(policy: Policy, source: str = "policy", origins: Mapping[KeyPath, st
         from hardened.policy.check_detectors import check
 
         check(policy.detectors, detectors, source, origins or {})
+    operators = {name: one.operators for name, one in detectors.items() if one.operators}
+    if operators or policy.redaction.key:
+        from hardened.policy.check_operators import check as check_operators
+
+        check_operators(policy, operators, source, origins or {})
     return Plan(
         mode=policy.mode,
         rules={stage: tuple(_rules(detectors, stage)) for stage in STAGES},
         options={name: dict(one.options) for name, one in detectors.items() if one.options},
         stream=policy.stream,
+        replacement=_replacement(policy, operators),
         version=_version(policy, detectors),
+    )
+
+
+def _replacement(policy: Policy, operators: Mapping[str, Mapping[str, Operator]]) -> Replacement:
+    pseudonyms, key = policy.redaction.pseudonyms, reveal(policy.redaction.key)
+    return Replacement(
+        operators=operators,
+        key=key.encode() if key else None,
+        scope=pseudonyms.scope,
+        ttl=pseudonyms.ttl_minutes * 60.0,
+        max_values=pseudonyms.max_values,
+        tools=frozenset(pseudonyms.tools),
     )
 
 

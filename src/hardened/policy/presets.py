@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from hardened.guards.plan import OnError
+from hardened.guards.plan import OnError, Operator, OperatorName
 from hardened.guards.verdict import STAGES, Action, Stage
-from hardened.policy.schema import DetectorPolicy, Policy, PresetName
+from hardened.policy.schema import DetectorPolicy, Masked, Policy, PresetName
 
 # The operating points of `injection`, in the detector's own scores: a finding counts from the first on, and is sure
 # enough to block from the second on.
@@ -80,6 +80,7 @@ class Effective(NamedTuple):
     block_score: float  # from here on it may block
     timeout: float | None  # seconds
     options: Mapping[str, Any]
+    operators: Mapping[str, Operator]  # by category, `""` for all others
 
 
 def effective(policy: Policy) -> dict[str, Effective]:
@@ -111,4 +112,18 @@ def _effective(preset: PresetName, name: str, own: DetectorPolicy | None) -> Eff
         block_score=max(low, high),
         timeout=given.timeout_ms / 1000 if given.timeout_ms else None,
         options=given.options,
+        operators=_operators(given),
     )
+
+
+def _operators(given: DetectorPolicy) -> dict[str, Operator]:
+    said: dict[str, OperatorName | Masked] = dict(given.operators)
+    if given.operator:
+        said[""] = given.operator
+    return {category: _operator(setting) for category, setting in said.items()}
+
+
+def _operator(setting: OperatorName | Masked) -> Operator:
+    if isinstance(setting, Masked):
+        return Operator("mask", setting.mask.keep_first, setting.mask.keep_last, setting.mask.char)
+    return Operator(setting)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from hardened.errors import PolicyError
-from hardened.policy.schema import REFERABLE, Section
+from hardened.policy.schema import MAPPING, REFERABLE, WORD, Section
 from hardened.policy.settings import KeyPath, section_of
 
 MOST_SHOWN: Final = 10  # problems in one message
@@ -73,7 +74,8 @@ def origin(location: Iterable[int | str], origins: Mapping[KeyPath, str], source
 
 
 def _problem(one: Any, section: type[Section]) -> str:
-    location, kind, context = one["loc"], str(one["type"]), one.get("ctx", {})
+    location = tuple(part for part in one["loc"] if part not in (WORD, MAPPING))
+    kind, context = str(one["type"]), one.get("ctx", {})
     where = dotted(location) or "the policy"
     if kind == "extra_forbidden":
         parent = dotted(location[:-1])
@@ -102,6 +104,14 @@ def _keys(section: type[Section], path: Iterable[object]) -> Iterable[str]:
     steps = list(path)
     while steps:
         step = str(steps.pop(0))
-        inner = section_of(section.model_fields[step].annotation) if step in section.model_fields else None
+        inner = _section_in(section.model_fields[step].annotation) if step in section.model_fields else None
         section = inner or section  # a name chosen by the user, such as a detector's, leads no deeper
     return section.model_fields
+
+
+def _section_in(annotation: Any) -> type[Section] | None:
+    """The section in an annotation, however deep: what a setting may hold beside a word."""
+    found = section_of(annotation)
+    for inner in () if found else typing.get_args(annotation):
+        found = found or _section_in(inner)
+    return found

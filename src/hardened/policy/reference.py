@@ -66,8 +66,9 @@ def _values(leaf: Json) -> list[str]:
     """What may stand there, in words."""
     if "$ref" in leaf:
         return [leaf["$ref"].rsplit("/", 1)[-1].lower()]  # explained in the text: an amount
-    if "anyOf" in leaf:
-        return [word for one in leaf["anyOf"] if one.get("type") != "null" for word in _values(one)]
+    for choices in ("anyOf", "oneOf"):
+        if choices in leaf:
+            return [word for one in leaf[choices] if one.get("type") != "null" for word in _values(one)]
     return [_word(choice) for choice in leaf["enum"]] if "enum" in leaf else [_KINDS[leaf["type"]]]
 
 

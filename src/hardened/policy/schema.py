@@ -8,8 +8,9 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Discriminator, Field, SecretStr, Tag
 
+from hardened.guards.plan import MAX_VALUES, OperatorName
 from hardened.policy.resilience import Resilience
 from hardened.policy.section import REFERABLE as REFERABLE
 from hardened.policy.section import REFERENCE, Credential, SecretCredential, Section
@@ -41,7 +42,36 @@ MAX_TIMEOUT_MS: Final = 3_600_000  # an hour
 MAX_CONTENT_BYTES: Final = 64 * 1024 * 1024
 MAX_FILE_BYTES: Final = 1024**4
 MAX_RETENTION_DAYS: Final = 36_500  # a century
+MAX_KEPT: Final = 64
+MAX_TTL_MINUTES: Final = 10_080  # a week
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Mask(Section):
+    """How much of a masked value can still be read: never more than half of it, nor than a quarter of a credential."""
+
+    keep_first: int = Field(0, ge=0, le=MAX_KEPT, description="Characters that stay at the beginning.")
+    keep_last: int = Field(0, ge=0, le=MAX_KEPT, description="Characters that stay at the end.")
+    char: str = Field(
+        "*", pattern=r"^[^\s\[\]{}\"\\]$", description="What stands in the place of every other character."
+    )
+
+
+class Masked(Section):
+    """The operator `mask` with parameters."""
+
+    mask: Mask
+
+
+def _form(value: object) -> str:
+    """How an operator is written: as one word, or as a mapping from the word to its parameters."""
+    return MAPPING if isinstance(value, Mapping | Section) else WORD
+
+
+WORD: Final = "<word>"
+MAPPING: Final = "<mapping>"
+"""Both may stand in the locations of pydantic's errors."""
+OperatorSetting = Annotated[Annotated[OperatorName, Tag(WORD)] | Annotated[Masked, Tag(MAPPING)], Discriminator(_form)]
 
 
 class DetectorPolicy(Section):
@@ -66,7 +96,45 @@ class DetectorPolicy(Section):
     block_score: Score | None = Field(
         None, description="Where the action is `block`: findings below this score are only warned about."
     )
+    operator: OperatorSetting | None = Field(
+        None,
+        description="Where the action is `redact`: what takes the place of a finding. Default: `replace`. "
+        "`mask` may have parameters: `{mask: {keep_last: 4}}`.",
+    )
+    operators: dict[str, OperatorSetting] = Field(
+        default_factory=dict[str, OperatorSetting], description="Other operators for some categories, by category."
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the detector itself.")
+
+
+class Pseudonyms(Section):
+    """The operator `pseudonym`: `[EMAIL_1]` for the model, the value for the caller."""
+
+    scope: Literal["call", "session"] = Field(
+        "call",
+        description="What shares pseudonyms: all texts of a call, or all calls with the same "
+        "`hardened.context(session_id=…)`, user and tenant.",
+    )
+    ttl_minutes: int = Field(
+        60, gt=0, le=MAX_TTL_MINUTES, description="So long after its last use a session's values are forgotten."
+    )
+    max_values: int = Field(
+        MAX_VALUES, gt=0, le=1_000_000, description="Most values with a pseudonym; others are replaced as by `replace`."
+    )
+    tools: tuple[str, ...] = Field(
+        (), description="Tools whose arguments get the values back; those of all others keep the pseudonyms."
+    )
+
+
+class Redaction(Section):
+    """How redacted values are replaced, whichever detector found them."""
+
+    key: SecretCredential | None = Field(
+        None,
+        description="What hashes and ciphertexts are keyed with: 16 characters or more, better as `env:HARDENED_…`. "
+        "Without it hashes are keyed with a random value of the process, and `encrypt` is refused.",
+    )
+    pseudonyms: Pseudonyms = Field(default_factory=Pseudonyms.model_construct)
 
 
 class TraceFile(Section):
@@ -155,6 +223,7 @@ class Policy(Section):
     detectors: dict[str, DetectorPolicy] = Field(
         default_factory=dict[str, DetectorPolicy], description="Detectors by name: `pii`, `secrets`, or your own."
     )
+    redaction: Redaction = Field(default_factory=Redaction.model_construct)
     telemetry: Telemetry = Field(default_factory=Telemetry.model_construct)
     resilience: Resilience = Field(default_factory=Resilience.model_construct)
     budgets: Budgets = Field(default_factory=Budgets.model_construct)

@@ -227,7 +227,8 @@ class Scrubber:
         for finding in self._scan(subject):
             start, end = max(0, finding.start - before), finding.end - before
             spared = treatment is Treatment.SECRETS and finding.detector == "pii"
-            if end > 0 and not spared and not _PLACEHOLDERS.fullmatch(text, start, end):
+            ours = _PLACEHOLDERS.fullmatch(text, start, end) or redaction.is_mark(text, start, end)
+            if end > 0 and not spared and not ours:
                 found.append(replace(finding, start=start, end=end))
         return redaction.redact(text, redaction.spans(found)) if found else text
 
