@@ -69,14 +69,14 @@ _KEY_LITERALS = (*_spellings(_KEYS), *_signed("auth"))
 # What stands after such names in code and prose and is no credential: words, identifiers, dotted names, paths,
 # versions, numbers, dates.
 _WORDS = r"[A-Z]?[a-z]+(?:[_.:/-][A-Z]?[a-z]+)*|[A-Z][A-Z_]*|[A-Za-z]+(?:[./:_=-][A-Za-z_]+)+|[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+"
-_NUMBERS = r"[\d.,:/_-]{1,23}|v?\d+\.\d+.*|\d{4}-\d\d-\d\d[T:\d.Z+-]*"
-_PATHS = r"[./~].*|\w{2,8}://.*|arn:.*|(?:[\w-]+\.)+[a-z]{2,6}(?::\d+)?(?:/.*)?"
+_NUMBERS = r"[\d.,:/_-]{1,23}|[v^~=<>]{0,2}\d+\.\d+.*|\d{4}-\d\d-\d\d[T:\d.Z+-]*"
+_PATHS = r"[./~].*|(?:[\w-]+/)+[\w-]+\.[a-z]{1,5}|\w{2,8}://.*|arn:.*|(?:[\w-]+\.)+[a-z]{2,6}(?::\d+)?(?:/.*)?"
 _ORDINARY = re.compile(f"{_WORDS}|{_NUMBERS}|{_PATHS}")
 # Identifiers with numbers in them are no keys either; as a password each would be an ordinary one.
 _PART = r"[A-Za-z]{0,16}\d{0,3}[A-Za-z]{0,16}"
 _NUMBERED = re.compile(rf"[*&]?(?:(?:{_WORDS})\d{{1,3}}|{_PART}(?:[_./:-]{{1,2}}{_PART})+)")
 _REFERENCE = re.compile(
-    r"\$|%|process\.env|os\.|env\.|self\.|this\.|config|settings|secrets?\.|var\.|null|none|true|false|undefined|str\b|string|int\b",
+    r"\$(?:[{(]|\w+$|\d+\.)|%(?:\(|\w+%|s\b)|\[+[\w:.-]+\]|process\.env|os\.|env\.|self\.|this\.|config|settings|secrets?\.|var\.|null|none|true|false|undefined|str\b|string|int\b",
     re.IGNORECASE,
 )
 _INVENTED = re.compile("get_|my_|test|fake|todo|hidden", re.IGNORECASE)
@@ -102,7 +102,7 @@ def _is_password(value: str) -> bool:
     if value[0] in "*&," and re.fullmatch(r"\w*", value[1:]):  # a pointer or a reference in C
         return False
     mixed = _classes(value)
-    return (mixed >= 2 and any(c.isdigit() for c in value)) or mixed >= 3 or (len(value) >= 20 and is_shuffled(value))
+    return (mixed >= 2 and any(c.isdigit() for c in value)) or mixed >= 3 or (len(value) >= 12 and is_shuffled(value))
 
 
 def _is_quoted_password(value: str) -> bool:

@@ -49,7 +49,7 @@ def is_shuffled(value: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """A token: has a digit, varied characters, and is no placeholder. Made for values of 16 characters and more."""
-    if not any(c.isdigit() for c in value) or entropy(value) < 3.0:
+    """A token: digits or shuffled letters, varied, and no placeholder. Made for values of 16 characters and more."""
+    if entropy(value) < 3.0 or not (any(c.isdigit() for c in value) or is_shuffled(value)):
         return False
     return not is_stand_in(value) and _SLUG.fullmatch(value) is None

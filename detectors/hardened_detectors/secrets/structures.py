@@ -44,7 +44,7 @@ _NO_PASSWORDS = frozenset({"password", "pass", "passwd", "pwd", "secret", "token
 def _is_userinfo(value: str) -> bool:
     """`user:password` as in an address (RFC 3986, section 3.2.1); not `host:port`."""
     password = value.rpartition(":")[2]
-    return not (is_stand_in(password) or password.lower() in _NO_PASSWORDS)
+    return len(password) > 3 and not is_stand_in(password) and password.lower().strip("[]") not in _NO_PASSWORDS
 
 
 def _is_chosen_userinfo(value: str) -> bool:
