@@ -36,6 +36,16 @@ def test_what_was_found_and_what_may_go_on(run_apart: Run) -> None:
     assert printed.endswith("what may go on:\nWrite to [EMAIL]\n")
 
 
+def test_why_something_was_found(run_apart: Run) -> None:
+    Path("hardened.yaml").write_text(
+        "detectors:\n  topic:\n    options:\n      deny:\n        sport:\n          keywords: [football]\n"
+    )
+    _, printed, _ = run_apart("check", "who won the football match?")
+    assert "topic:sport at 0–27 (1.00, keyword)" in printed
+    _, printed, _ = run_apart("check", "who won the football match?", "--json")
+    assert json.loads(printed)["decisions"][0]["findings"][0]["reason"] == "keyword"
+
+
 def test_json(run_apart: Run) -> None:
     code, printed, _ = run_apart("check", "-", "--policy", "strict", "--stage", "output", "--json", stdin=EMAIL)
     verdict = json.loads(printed)

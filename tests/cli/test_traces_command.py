@@ -113,6 +113,13 @@ def test_list_as_json(three_traces: None, run: Run) -> None:
     assert agent["duration_s"] == 3.0
 
 
+def test_show_why_a_guard_found_something(run: Run) -> None:
+    why = span("c", "6", "run_guardrail topic", "5", hardened__guard__reasons=["example 4", "keyword\x1b[2J"])
+    write(span("c", "5", "chat gpt-4o-mini", **CHAT), why)
+    _, printed, _ = run("traces", "show", "c")
+    assert "because: example 4; keyword[2J" in printed
+
+
 def test_show_a_tree(three_traces: None, run: Run) -> None:
     code, printed, _ = run("traces", "show", "b")
     assert code == 0

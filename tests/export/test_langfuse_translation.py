@@ -234,6 +234,7 @@ GUARD: dict[str, Any] = {
     semconv.GUARD_OUTCOME: "redacted",
     semconv.GUARD_CATEGORIES: ("email", "phone"),
     semconv.GUARD_SCORE: 0.9,
+    semconv.GUARD_REASONS: ("a rule", "another"),
     semconv.GUARD_ENFORCED: True,
 }
 
@@ -250,6 +251,7 @@ def test_a_guard() -> None:
         "langfuse.observation.metadata.outcome": "redacted",
         "langfuse.observation.metadata.categories": "email, phone",
         "langfuse.observation.metadata.enforced": True,
+        "langfuse.observation.metadata.reasons": "a rule; another",
     }
 
 

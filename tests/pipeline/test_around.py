@@ -1,4 +1,4 @@
-"""What detectors are told of the call around a text: what the user said before, and the application's instructions."""
+"""What detectors are told of the call around a text, and what they say of it: why they found something."""
 
 from __future__ import annotations
 
@@ -102,3 +102,31 @@ def test_a_follow_up_is_on_the_topic_of_what_was_said_before(clients: Clients, c
     with pytest.raises(hardened.BlockedError) as blocked:
         create(model=MODEL, messages=conversation("and what about the other one?"))  # pyright: ignore
     assert blocked.value.category == "topic:off_list"
+
+
+# --- Reasons
+
+
+def test_why_is_on_the_span_of_the_guard(clients: Clients, configure: Configure) -> None:
+    traces = configure(detectors={"topic": {"input": "warn", "options": {"deny": {"billing": BILLING}}}})
+    said = conversation("When is our next invoice due?", "Why was your credit card charged twice?", "hello")
+    clients.openai.chat.completions.create(model=MODEL, messages=said)  # pyright: ignore
+    (guard,) = traces.guards()
+    assert guard.guard_reasons == ("example 4", "example 2")
+
+
+def test_reasons_are_few_short_and_scrubbed(clients: Clients, configure: Configure) -> None:
+    def telltale(text: str) -> list[Finding]:
+        reason = f"jane.doe@example.com wrote {'x' * 999}"
+        return [Finding("telltale", "told", at, at + 1, reason=f"{at}: {reason}") for at in range(len(text))]
+
+    registry.register("telltale", lambda *, stage: registry.from_function("telltale", telltale))
+    try:
+        traces = configure(detectors={"telltale": {"input": "warn"}})
+        clients.openai.chat.completions.create(model=MODEL, messages=conversation("h" * 99))  # pyright: ignore
+        (guard,) = traces.guards()
+    finally:
+        registry.unregister("telltale")
+    assert guard.guard_reasons is not None
+    assert len(guard.guard_reasons) == 5 and max(map(len, guard.guard_reasons)) <= 200
+    assert "jane.doe" not in traces.bytes.decode()

@@ -143,6 +143,7 @@ class SpanRecord:
     prompt_hash: str | None = _from(semconv.PROMPT_HASH, _text)
     guard_outcome: str | None = _from(semconv.GUARD_OUTCOME, _text)
     guard_decisions: tuple[GuardDecision, ...] = _from(semconv.GUARD_DECISIONS, _decisions)
+    guard_reasons: tuple[str, ...] | None = _from(semconv.GUARD_REASONS, _texts)
     input_messages: list[dict[str, Any]] | None = _from(semconv.INPUT_MESSAGES, _messages)  # noqa: RUF009
     output_messages: list[dict[str, Any]] | None = _from(semconv.OUTPUT_MESSAGES, _messages)  # noqa: RUF009
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])

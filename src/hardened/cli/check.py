@@ -77,7 +77,10 @@ def _print(verdict: Verdict) -> None:
 
 
 def _row(decision: Decision) -> list[str | Cell]:
-    places = [f"{one.category} at {one.start}–{one.end} ({one.score:.2f})" for one in decision.findings]
+    places = [
+        f"{one.category} at {one.start}–{one.end} ({one.score:.2f}{', ' + one.reason if one.reason else ''})"
+        for one in decision.findings
+    ]
     shadow = "" if decision.enforced else " (not enforced)"
     return [
         decision.detector,

@@ -390,6 +390,8 @@ def _details(span: SpanRecord, messages: bool) -> Iterator[tuple[str, tuple[outp
             f"{decision_text(decision)}, by {decision.detector} {decision.action}",
             output.outcome_colour(decision.outcome),
         )
+    if span.guard_reasons:
+        yield f"because: {'; '.join(span.guard_reasons)}", ()
     if messages:
         for message in [*(span.input_messages or ()), *(span.output_messages or ())]:
             yield f"{message.get('role', '?')}: {_message_text(message)}", ()

@@ -158,6 +158,7 @@ def _guard_attributes(attributes: Attributes) -> Attributes:
     )
     categories = ", ".join(attributes.get(semconv.GUARD_CATEGORIES) or ())
     enforced = attributes.get(semconv.GUARD_ENFORCED, True)
+    reasons = "; ".join(attributes.get(semconv.GUARD_REASONS) or ())
     return {
         "langfuse.observation.type": "guardrail",
         "langfuse.observation.level": LEVELS.get(outcome, "DEFAULT") if enforced else "WARNING",
@@ -170,6 +171,7 @@ def _guard_attributes(attributes: Attributes) -> Attributes:
         "langfuse.observation.metadata.outcome": outcome,
         "langfuse.observation.metadata.categories": categories,
         "langfuse.observation.metadata.enforced": enforced,
+        **({"langfuse.observation.metadata.reasons": reasons} if reasons else {}),
     }
 
 

@@ -66,6 +66,7 @@ class _Guarded:
     categories: set[str]
     findings: int
     score: float
+    reasons: dict[str, None]
     start: int  # ns since the epoch
     end: int
 
@@ -269,11 +270,12 @@ class CallRecord:
                 start = now - int(duration * 1e9)
                 count = len(decision.findings)
                 categories = set(decision.categories)
-                self._guarded[key] = _Guarded(stage, decision, categories, count, score, start, now)
+                self._guarded[key] = _Guarded(stage, decision, categories, count, score, {}, start, now)
             elif not repeated:
                 known.categories.update(decision.categories)
                 known.findings += len(decision.findings)
                 known.score = max(known.score, score)
+            _add_reasons(self._guarded[key].reasons, decision)
 
     def verdict(self, verdict: Verdict, *, repeated: bool = False) -> None:
         """A whole text was judged."""
@@ -450,6 +452,8 @@ class CallRecord:
                 semconv.GUARD_ENFORCED: decision.enforced,
                 semconv.GUARD_SCORE: one.score,
             }
+            if one.reasons:
+                attributes[semconv.GUARD_REASONS] = list(one.reasons)
             if decision.failure:
                 attributes[semconv.ERROR_TYPE] = decision.failure
             span = self._runtime.tracer().start_span(
@@ -464,6 +468,13 @@ class CallRecord:
 
 PRICED = frozenset({semconv.CHAT, semconv.TEXT_COMPLETION, semconv.EMBEDDINGS, semconv.GENERATE_CONTENT})
 """Operations that cost money."""
+
+
+REASONS = 5
+"""So many reasons of findings are recorded for each detector …"""
+
+REASON_CHARS = 200
+"""… and so many characters of each."""
 
 
 class _Scope:
@@ -512,6 +523,15 @@ def _cost_attributes(cost: Cost | None) -> dict[str, Any]:
         semconv.COST_OUTPUT_USD: cost.output,
         semconv.COST_SOURCE: cost.source,
     }
+
+
+def _add_reasons(reasons: dict[str, None], decision: Decision) -> None:
+    """The first different ones, each once."""
+    for finding in decision.findings:
+        if len(reasons) == REASONS:
+            return
+        if finding.reason:
+            reasons.setdefault(finding.reason[:REASON_CHARS])
 
 
 def _compact(one: _Guarded) -> str:

@@ -142,6 +142,7 @@ GUARD_ACTION: Final = "hardened.guard.action"
 GUARD_CATEGORIES: Final = "hardened.guard.categories"  # string[]
 GUARD_FINDINGS: Final = "hardened.guard.findings"  # how many
 GUARD_SCORE: Final = "hardened.guard.score"  # the highest
+GUARD_REASONS: Final = "hardened.guard.reasons"  # string[]: why, in the detector's words
 GUARD_ENFORCED: Final = "hardened.guard.enforced"  # false: nothing was changed (shadow mode, or too late)
 
 # --- Values --------------------------------------------------------------------------------------------------------

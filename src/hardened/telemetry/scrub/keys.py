@@ -75,6 +75,9 @@ PUBLIC_PREFIXES: Final = (
 )
 """Ids, counts and names of things: digits in them are no telephone numbers. Credentials are looked for all the same."""
 
+NOT_PUBLIC: Final = frozenset({"hardened.guard.reasons"})
+"""Among them, what a detector of somebody else may write into."""
+
 IDENTIFIERS: Final = frozenset(
     {
         *("user.id", "enduser.id", "session.id", "hardened.tenant", "gen_ai.conversation.id"),
@@ -107,7 +110,7 @@ class Keys:
         return Treatment.SECRETS if self.is_public(key) else Treatment.ALL
 
     def is_public(self, key: str) -> bool:
-        return key.lower() in self._public or key.startswith(PUBLIC_PREFIXES)
+        return key.lower() in self._public or (key.startswith(PUBLIC_PREFIXES) and key not in NOT_PUBLIC)
 
     def is_sensitive(self, key: str) -> bool:
         """Whether a value under this name, in attributes, JSON, headers or the query of a URL, is a credential."""
