@@ -40,6 +40,9 @@ is for the application and scrubbed on export."""
 TURNS = 3
 """So many earlier texts of the user are shown to detectors beside a text."""
 
+KEPT_BY_PROVIDER = ("previous_response_id", "conversation")
+"""Where a request says that the provider knows the beginning of the conversation."""
+
 LONG_TEXT = 32_768
 """Characters above which an async caller's texts are checked in a thread: about 5 ms of work on a slow core."""
 
@@ -92,7 +95,8 @@ def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Generator[
     if not guards.active:
         return ()
     slots = _slots(call.wire.request_slots, call.body, "user")
-    guards.expect(slot.read() for slot in slots if slot.kind in OUTPUT_STAGE)
+    continues = any(call.body.get(key) for key in KEPT_BY_PROVIDER)
+    guards.expect((slot.read() for slot in slots if slot.kind in OUTPUT_STAGE), continues)
     verdicts = yield from _check(slots, [STAGE_OF_ROLE[slot.role] for slot in slots], guards, record)
     if any(_changed(slot, verdict) for slot, verdict in zip(slots, verdicts, strict=True)):
         body = copy.deepcopy(call.body)

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hardened.errors import StreamInterrupted
 from hardened.guards.engine import Guards
 from hardened.guards.restoration import Restoration, restore
 from hardened.guards.vault import Vault
@@ -55,15 +56,25 @@ class RestoredStream(Rewriting[Restoration]):
         self._session = session
 
     def feed(self, event: WireEvent) -> Sequence[WireEvent]:
-        return [mine for passed in self._session.feed(event) for mine in self._restored(passed)]
+        try:
+            return [mine for passed in self._session.feed(event) for mine in self._restored(passed)]
+        except StreamInterrupted as broken:
+            self._restore_partial(broken)
+            raise
 
     def finish(self, how: Ending, error: BaseException | None = None) -> Sequence[WireEvent]:
         try:
             passed = self._session.finish(how, error)
             tails = [mine for event in passed for mine in self._restored(event)]
             return [*tails, *self._close_all()] if how == "read" else tails
+        except StreamInterrupted as broken:
+            self._restore_partial(broken)
+            raise
         finally:
             self._fields.clear()
+
+    def _restore_partial(self, broken: StreamInterrupted) -> None:
+        broken.partial_text = restore(broken.partial_text, self._vault)
 
     def _restored(self, passed: WireEvent) -> list[WireEvent]:
         event = replace(passed, data=copy.deepcopy(passed.data))

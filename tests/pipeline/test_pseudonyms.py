@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -22,8 +23,9 @@ from hardened.testing import FakeProvider
 OTHER = 'o\'neil+"x"@' + "example.org"
 PSEUDONYMS = {"pii": {"input": "redact", "output": "redact", "tool_call": "redact", "operator": "pseudonym"}}
 
-PLACED = "Paris: I wrote to [EMAIL_1], not to [EMAIL_7]."
-RESTORED = PLACED.replace("[EMAIL_1]", EMAIL)
+NAME = "<<Zebulon Quince>>"  # no detector of the scrubber knows it
+PLACED = "Paris: [QUOTED_1] wrote to [EMAIL_1], not to [EMAIL_7]."
+RESTORED = PLACED.replace("[EMAIL_1]", EMAIL).replace("[QUOTED_1]", NAME)
 
 # What asks nothing, or answers with no text.
 SILENT = {"models_page", "async_models_page", "embeddings", "images", "speech", "speech_streaming", "moderation"}
@@ -62,20 +64,20 @@ def streamed(stream: Any) -> str:
 @pytest.fixture(scope="module")
 def answering() -> Iterator[Clients]:
     with LeakyProvider(chunk_size=3, answer=PLACED, key="[EMAIL_1]") as running:
-        yield Clients(running, question=f"Write to {EMAIL}, not to [EMAIL_7].")
+        yield Clients(running, question=f"{NAME}, write to {EMAIL}, not to [EMAIL_7].")
 
 
 @pytest.mark.parametrize("name", ANSWERING)
 def test_the_provider_sees_pseudonyms_and_the_caller_values(
     name: str, answering: Clients, configure: Configure
 ) -> None:
-    traces = configure(detectors=PSEUDONYMS)
+    traces = configure(detectors={**PSEUDONYMS, "quoted": {"input": "redact", "operator": "pseudonym"}})
     assert isinstance(answering.provider, LeakyProvider)
     answering.provider.reset()
     answering.provider.leak()
     seen = SHAPES[name](answering)
-    assert EMAIL.encode() not in sent(answering.provider)
-    assert b"Write to [EMAIL_1], not to [EMAIL_7]." in sent(answering.provider)
+    assert EMAIL.encode() not in sent(answering.provider) and NAME.encode() not in sent(answering.provider)
+    assert b"[QUOTED_1], write to [EMAIL_1], not to [EMAIL_7]." in sent(answering.provider)
     pieces = joined(seen, 0)
     if name != "chat_tool_call":
         assert RESTORED in json.dumps([*(text for _, text in texts(seen)), *pieces.values()], ensure_ascii=False)
@@ -83,7 +85,8 @@ def test_the_provider_sees_pseudonyms_and_the_caller_values(
     assert not any(EMAIL in text for text in of_tools), "a tool gets a value"
     of_caller = [text for key, text in [*texts(seen), *pieces.items()] if key in ("content", "text", "output_text")]
     assert not any("[EMAIL_1]" in text for text in of_caller), "the caller sees a pseudonym"
-    assert EMAIL.encode() not in traces.bytes
+    assert b"Quince" not in traces.bytes and EMAIL.encode() not in traces.bytes
+    assert b"[QUOTED_1]" in traces.bytes or name in ("chat_tool_call", "extra_body")
 
 
 class Contact(BaseModel):
@@ -106,8 +109,6 @@ def test_parsed_answers_hold_the_values_as_json_needs_them(
 
 @pytest.fixture(autouse=True)
 def quoted() -> Iterator[None]:
-    import re
-
     from hardened_detectors import registry
 
     @hardened.detector("quoted")
@@ -283,3 +284,26 @@ def test_shadow_mode_and_no_operator_restore_nothing(
     assert said(chat(shared, f"[EMAIL_1] {EMAIL}")) == f"You said: [EMAIL_1] {EMAIL}"
     configure(detectors={"pii": {"input": "redact"}})
     assert said(chat(shared, f"[EMAIL_1] {EMAIL}")) == "You said: [EMAIL_1] [EMAIL]"
+
+
+def test_what_came_of_a_stream_that_broke_off_is_restored_too(
+    shared: Clients, provider: FakeProvider, configure: Configure
+) -> None:
+    configure(detectors=PSEUDONYMS)
+    provider.reply(text="To [EMAIL_1] I said that", chunk_size=5, fault="end", fault_after=4)
+    with pytest.raises(hardened.StreamInterrupted) as caught:
+        streamed(chat(shared, f"I am {EMAIL}", stream=True))
+    assert caught.value.partial_text.startswith(f"To {EMAIL} ")
+    assert EMAIL not in str(caught.value)
+
+
+def test_pseudonyms_of_a_conversation_that_the_provider_keeps_are_not_mistaken(
+    shared: Clients, provider: FakeProvider, configure: Configure
+) -> None:
+    configure(detectors=PSEUDONYMS)
+    provider.default = provider.default.__class__(text="Do you mean [EMAIL_1] or [EMAIL_2]?")
+    create = shared.openai.responses.create
+    assert create(model=MODEL, input=f"I am {EMAIL}").output_text == f"Do you mean {EMAIL} or [EMAIL_2]?"
+    more = create(model=MODEL, input="or eve@example.org", previous_response_id="resp_1")
+    assert more.output_text == "Do you mean [EMAIL_1] or [EMAIL_2]?"
+    assert re.fullmatch(r"or \[EMAIL_[0-9]{4,6}\]", provider.requests[-1].json["input"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hardened.errors import PolicyError
-from hardened.guards.plan import Plan, Rule
+from hardened.guards.plan import Operator, Plan, Rule
 from hardened.guards.verdict import STAGES, Stage
 from hardened.policy.compile import compile
 from hardened.policy.load import load, load_with_source
@@ -197,3 +197,46 @@ class TestSummary:
     def test_switched_off(self) -> None:
         policy = load({"mode": "off", "telemetry": {"file": {"enabled": False}}}, env={})
         assert describe(policy) == f"hardened {__version__}: balanced, off; no detector runs; no local traces"
+
+
+class TestOperators:
+    def test_by_detector_and_category(self) -> None:
+        said = {"pii": {"operator": "hash", "operators": {"email": "pseudonym", "iban": {"mask": {"keep_last": 4}}}}}
+        replacement = compile(load({"detectors": said}, env={})).replacement
+        assert replacement.operator("pii", "phone") == Operator("hash")
+        assert replacement.operator("pii", "email") == Operator("pseudonym")
+        assert replacement.operator("pii", "iban") == Operator("mask", keep_last=4)
+        assert replacement.operator("secrets", "password") == Operator("replace")
+        assert replacement.pseudonymises and replacement.keyed
+
+    def test_the_key_and_the_operator_may_come_from_the_environment(self) -> None:
+        env = {"HARDENED_REDACTION_KEY": "sixteen letters!", "HARDENED_DETECTORS_PII_OPERATOR": "ENCRYPT"}
+        replacement = compile(load({}, env=env)).replacement
+        assert replacement.key == b"sixteen letters!"
+        assert replacement.operator("pii", "email") == Operator("encrypt")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("detectors:\n  pii: {operator: encrypt}", ", line 2: detectors.pii.operator: encrypt needs a key: set "),
+            (
+                "detectors:\n  pii:\n    operators: {emial: hash}",
+                ", line 3: detectors.pii.operators: no category 'emial'; did you mean 'email'?",
+            ),
+            (
+                "detectors:\n  pii:\n    operators: {zzzz: hash}",
+                ", line 3: detectors.pii.operators: no category 'zzzz'; ",
+            ),
+            (
+                "detectors:\n  secrets:\n    operator: {mask: {keep_first: 3, keep_last: 2}}",
+                ", line 3: detectors.secrets.operator: keep_first and keep_last: of a credential at most 4 characters",
+            ),
+            ("redaction:\n  key: short secret", ", line 2: redaction.key: must have at least 16 characters"),
+        ],
+    )
+    def test_what_cannot_work_is_refused_where_it_was_said(self, write: Write, text: str, message: str) -> None:
+        file = write(text)
+        with pytest.raises(PolicyError) as caught:
+            compile(*load_with_source(file, env={}))
+        assert str(caught.value).startswith(f"{file}{message}")
+        assert "short secret" not in str(caught.value)

@@ -111,10 +111,10 @@ class Guards:
         bound._redaction = Redaction(self.plan.replacement)
         return bound
 
-    def expect(self, texts: Iterable[str]) -> None:
+    def expect(self, texts: Iterable[str], continues: bool = False) -> None:
         """All texts of the call that go to the model, before they are checked: see `Redaction.expect`."""
         if self._redaction is not None:
-            self._redaction.expect(texts)
+            self._redaction.expect(texts, continues)
 
     @property
     def vault(self) -> Vault | None:

@@ -18,12 +18,13 @@ from typing import Any, Final
 from hardened.errors import PolicyError
 from hardened.guards.json_text import replace_in
 from hardened.guards.plan import Operator, Replacement
-from hardened.guards.pseudonym import literal_numbers
+from hardened.guards.pseudonym import MAX_NUMBER, literal_numbers
 from hardened.guards.redaction import Render, Span, as_placeholder, label, placeholder
 from hardened.guards.vault import Vault, vault_of_call
 from hardened.guards.verdict import Stage
 from hardened_detectors.api import Finding
 
+_FAR: Final = 1_000
 HASH_BYTES: Final = 8  # 64 bits: two of a million values share a hash with a probability of 3 in 100 million
 TAG_BYTES: Final = 16
 _ANSWERS: Final[tuple[Stage, ...]] = ("output", "tool_call")  # what the model says; the rest is on its way to it
@@ -48,11 +49,17 @@ class Redaction:
         self._texts: tuple[str, ...] = ()
         self._taken: dict[str, set[int]] = {}  # numbers that stand in the texts, by label
 
-    def expect(self, texts: Iterable[str]) -> None:
-        """All texts that will be redacted: what looks like a pseudonym in one of them is given to no value."""
+    def expect(self, texts: Iterable[str], continues: bool = False) -> None:
+        """All texts that will be redacted: what looks like a pseudonym in one of them is given to no value.
+
+        `continues`: the provider keeps earlier texts, in which there may be pseudonyms that nobody here knows any more.
+        Then new ones begin at a number that none of them is likely to have.
+        """
         if self.vault is not None:
             self._texts = tuple(texts)
             self._taken.clear()
+            if continues:
+                self.vault.begin_at(_FAR + secrets.randbelow(MAX_NUMBER // 2))
 
     def render(self, stage: Stage) -> Render:
         """What replaces values at a stage. Only what goes to the model gets new pseudonyms.

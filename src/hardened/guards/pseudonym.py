@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 
 MAX_DIGITS: Final = 6
+MAX_NUMBER: Final = 10**MAX_DIGITS - 1
 
 
 class Known(NamedTuple):

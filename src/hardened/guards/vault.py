@@ -40,10 +40,11 @@ class Vault:
     Thread-safe. Holds `max_values` at most; what comes then gets no pseudonym.
     """
 
-    __slots__ = ("__weakref__", "_last", "_max_values", "_numbers", "_values")
+    __slots__ = ("__weakref__", "_first", "_last", "_max_values", "_numbers", "_values")
 
     def __init__(self, max_values: int = MAX_VALUES) -> None:
         self._max_values = max_values
+        self._first = 1
         self._last: dict[str, int] = {}  # number, by label
         self._numbers: dict[tuple[str, str], int] = {}  # by label and value
         self._values: dict[tuple[str, int], Known] = {}
@@ -58,10 +59,17 @@ class Vault:
             if number is None:
                 if len(self._values) >= self._max_values:
                     return None
-                number = next(number for number in count(self._last.get(name, 0) + 1) if number not in taken)
+                number = next(
+                    number for number in count(self._last.get(name, self._first - 1) + 1) if number not in taken
+                )
                 self._last[name] = self._numbers[name, value] = number
                 self._values[name, number] = Known(value, secret)
             return f"[{name}_{number}]"
+
+    def begin_at(self, first: int) -> None:
+        """Let the numbers begin there, unless some were given already."""
+        if not self._values:
+            self._first = first
 
     def given(self, name: str, value: str) -> str | None:
         """The pseudonym that a value has already."""

@@ -119,7 +119,7 @@ class Pseudonyms(Section):
         60, gt=0, le=MAX_TTL_MINUTES, description="So long after its last use a session's values are forgotten."
     )
     max_values: int = Field(
-        MAX_VALUES, gt=0, le=1_000_000, description="Most values with a pseudonym; others are replaced as by `replace`."
+        MAX_VALUES, gt=0, le=100_000, description="Most values with a pseudonym; others are replaced as by `replace`."
     )
     tools: tuple[str, ...] = Field(
         (), description="Tools whose arguments get the values back; those of all others keep the pseudonyms."
