@@ -49,6 +49,18 @@ def test_streams(run_apart: Run) -> None:
     assert KEY not in errors
 
 
+def test_the_operators_of_the_policy_hold(rows: Path, run: Run) -> None:
+    texts = [{"a": "a.b@example.com", "b": "c.d@example.com"}, {"c": f"a.b@example.com {KEY}"}]
+    rows.write_text("".join(json.dumps(row) + "\n" for row in texts))
+    Path("own.yaml").write_text(
+        "detectors:\n  pii: {input: redact, operator: pseudonym}\n  secrets: {operator: {mask: {keep_last: 4}}}\n"
+    )
+    assert run("scrub", "rows.jsonl", "-o", "clean.jsonl", "--policy", "own.yaml")[0] == 0
+    first, second = Path("clean.jsonl").read_text().splitlines()
+    assert json.loads(first) == {"a": "[EMAIL_1]", "b": "[EMAIL_2]"}
+    assert json.loads(second) == {"c": f"[EMAIL_1] {'*' * 16}{KEY[-4:]}"}
+
+
 def test_in_place_and_packed(rows: Path, run: Run) -> None:
     assert run("scrub", "rows.jsonl", "--in-place")[0] == 0
     assert rows.read_text() == CLEAN

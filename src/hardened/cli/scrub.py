@@ -47,14 +47,17 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """`hardened scrub`"""
-    from hardened.guards.redaction import as_placeholder
+    from hardened.guards.operators import Redaction
+    from hardened.policy.compile import compile
     from hardened.policy.load import load_with_source
     from hardened.scanning.finder import Finder
     from hardened.scanning.scrub import Scrubber, form_of
 
     names = [name.strip() for name in options.detectors.split(",") if name.strip()]
-    finder = Finder(names, load_with_source(options.policy))
-    scrubber = Scrubber(finder.find, as_placeholder, options.field)
+    loaded = load_with_source(options.policy)
+    # All rows are one call: equal values get the same pseudonym.
+    redaction = Redaction(compile(*loaded).replacement)
+    scrubber = Scrubber(Finder(names, loaded).find, redaction.render("input"), options.field)
     form = options.format or form_of(options.file)
     with ExitStack() as opened:
         source, size = _source(options.file, opened)
