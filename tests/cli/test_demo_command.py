@@ -58,7 +58,7 @@ def test_what_the_guards_decided(demo: Demo) -> None:
     assert decided == {
         "personal-data": [("input", "pii", "redacted")],
         "leaked-secret": [("output", "secrets", "redacted")],
-        "poisoned-document": [("retrieval", "injection", "blocked")],
+        "poisoned-document": [("retrieval", "injection", "blocked"), ("retrieval", "injection", "flagged")],
         "off-topic": [("input", "topic", "blocked")],
     }
 

@@ -65,6 +65,12 @@ HOSTILE = {
     "upper case words": "SIN VIN ABA ",
     "base58": "1A1zP1eP5QGefi2DMPTfTL5SLmv7Div",
     "markdown image": "![a](https://a?b=",
+    "hyphens": "ab-cd-",
+    "single letters": "a ",
+    "symbols": "@a!b",
+    "rot13": "vtaber nyy ",
+    "tag characters": "\U000e0041",
+    "one long word": "abcdefghijklmnop",
 }
 
 

@@ -1,0 +1,130 @@
+"""Simple disguises of words, undone: letters replaced or pulled apart, hyphens, rot13, reversal.
+
+Each has a signal for the gate, so a text without the disguise costs nothing. Encodings that other detectors need
+undone as well (base64, escapes, invisible characters) are read by `views`; digits in place of letters inside one word,
+foreign look-alike letters and accents are part of how words are read, see `features`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from hardened_detectors.gate import Signal
+from hardened_detectors.view import View
+
+# What is looked for where letters came without gaps between words. In text with gaps it is not needed.
+_WORDS: Final = """
+access act admin all above and any answer are asked assistant before bypass code confidential constraints content
+context conversation data developer directives disregard do email ethical everything filters follow following for
+forget forward from give given granted guidelines hidden hack ignore important in initial injection instead
+instruction instructions is it jailbreak key me message messages mode must my new no not now of only original output
+override password persona please policy pretend previous print prior prompt prompts repeat reply respond restrictions
+reveal role rules safety say secret secrets send show stop system task tell text that the then these this to training
+unrestricted user verbatim what will with without word words write you your
+"""
+_LEXICON: Final = re.compile("|".join(sorted(_WORDS.split(), key=len, reverse=True)))
+_LEAST_KNOWN: Final = 0.6
+"""The share of letters without gaps that known words must make up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disguise:
+    """A way to hide words. `undo` gives the text as it was meant, or None if nothing is hidden this way."""
+
+    signal: Signal
+    undo: Callable[[str], View | None]
+
+
+def _as_it_is(text: str) -> View:
+    return View(text, range(len(text)), range(1, len(text) + 1))
+
+
+_SYMBOLS: Final = str.maketrans("013457@$!|", "oieastasil")
+_SYMBOL_WORD: Final = re.compile(r"[A-Za-z0-9@$!|]{2,}")
+_LEAST_WORDS: Final = 2
+
+
+def _symbols(text: str) -> View | None:
+    """`!gn0re @ll`: symbols in place of letters."""
+    hidden = 0
+
+    def plain(word: str) -> str:
+        nonlocal hidden
+        inner = word.rstrip("!|")
+        if not re.search("[A-Za-z]", inner):
+            return word
+        hidden += re.search("[@$!|]", inner) is not None
+        return inner.translate(_SYMBOLS) + word[len(inner) :]
+
+    view = _as_it_is(text).rewritten(_SYMBOL_WORD, plain, "symbols")
+    return view if hidden >= _LEAST_WORDS else None
+
+
+_GAPS: Final = r"[ .\-_*|,/~+]"
+_SPACED: Final = re.compile(rf"(?<![^\W_])[^\W\d_](?:{_GAPS}{{1,3}}[^\W\d_](?![^\W_])){{3,}}")
+_GAP_RUN: Final = re.compile(rf"{_GAPS}+")
+
+
+def _spaced(text: str) -> View | None:
+    """`i g n o r e`: letters pulled apart."""
+    view = _as_it_is(text).rewritten(_SPACED, _closed_up, "spaced letters")
+    return view if view.reason else None
+
+
+def _closed_up(letters: str) -> str:
+    gaps = Counter(_GAP_RUN.findall(letters))
+    usual = gaps.most_common(1)[0][0]
+    parts = _GAP_RUN.sub(lambda gap: "" if gap.group() == usual else " ", letters)
+    return " ".join(map(_with_gaps, parts.split(" ")))
+
+
+def _with_gaps(letters: str) -> str:
+    known = _LEXICON.findall(letters.lower())
+    return " ".join(known) if sum(map(len, known)) >= _LEAST_KNOWN * len(letters) else letters
+
+
+_HYPHEN: Final = re.compile(r"-\s{0,2}")
+_HYPHENS_IN: Final = 60  # characters in which two hyphens must stand
+
+
+def _hyphens(text: str) -> View | None:
+    """`ig-nore pre-vious`: words cut by hyphens, several close to each other."""
+    spans = [match.span() for match in _HYPHEN.finditer(text)]
+    cuts = [at for at, to in spans if text[at - 1 : at].isalpha() and text[to : to + 1].isalpha()]
+    dense = any(second - first <= _HYPHENS_IN for first, second in pairwise(cuts))
+    return _as_it_is(text).rewritten(_CUT, lambda _: "", "hyphens") if dense else None
+
+
+_CUT: Final = re.compile(rf"(?<=[^\W\d_]){_HYPHEN.pattern}(?=[^\W\d_])")
+
+
+def _rot13(text: str) -> View:
+    return View(codecs.encode(text, "rot13"), range(len(text)), range(1, len(text) + 1), "rot13")
+
+
+def _reversed(text: str) -> View:
+    # A finding in it runs backwards, so every character stands for the whole text.
+    return View(text[::-1], [0] * len(text), [len(text)] * len(text), "reversed text")
+
+
+# With a gap on either side where the turned word occurs inside of ordinary ones.
+_TELLING: Final = (
+    *("ignore", "tion", "previous", "system", "prompt", "password", "disregard", "forget", "reveal", "secret"),
+    *("ing ", " the ", " you ", " your ", " all ", " with ", " what ", " from ", " this ", " of ", " never ", " mode "),
+)
+
+_LETTER_GAP: Final = "[a-zA-Z][ ._*|,/~+-]+"
+
+DISGUISES: Final = (
+    Disguise(Signal(pattern="[a-zA-Z0-9 ][@$!|][a-zA-Z0-9]"), _symbols),
+    Disguise(Signal(pattern=f"(?:^|[^a-zA-Z0-9]){_LETTER_GAP * 3}[a-zA-Z](?:$|[^a-zA-Z0-9])"), _spaced),
+    Disguise(Signal(pattern=r"[a-zA-Z]-\s*[a-zA-Z]+(?:-|\s+(?:[a-zA-Z]+\s+){0,3}[a-zA-Z]+-)\s*[a-zA-Z]"), _hyphens),
+    Disguise(Signal(literals=tuple(codecs.encode(word, "rot13") for word in _TELLING), ignore_case=True), _rot13),
+    Disguise(Signal(literals=tuple(word[::-1] for word in _TELLING), ignore_case=True), _reversed),
+)  # fmt: skip
