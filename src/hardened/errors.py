@@ -196,7 +196,7 @@ class LimitError(HardenedError):
         self.cap = cap
         self.retry_after = retry_after
         setting = f"budgets.{scope}.{window}" if window else f"budgets.{scope}"
-        wait = f" There is room again in {_duration(retry_after)}." if retry_after is not None else ""
+        wait = f" There is room again in {duration(retry_after)}." if retry_after is not None else ""
         smaller = "" if unit == "requests" else ", or a lower limit of output tokens on the call"
         super().__init__(
             f"{self.what} of scope {scope!r}: {_amount(cap, unit)}{f' per {window}' if window else ''} are allowed, "
@@ -255,7 +255,7 @@ def _amount(value: float, unit: str) -> str:
     return f"{value:.2f} USD" if unit == "usd" and value >= 1 else f"{value:.6g} {'USD' if unit == 'usd' else unit}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """`45 s`, `12 min`, `3 h 5 min`, `4 d 2 h`."""
     minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
     if minutes < 2:

@@ -141,8 +141,6 @@ class TestEnvironment:
         text, expected = (SAMPLES | stages).get(path[-1], ("some text", "some text"))
         if path[0] == "budgets":
             text, expected = "5 USD, 20k tokens", Amount(usd=5, tokens=20_000)
-        if path == ("kill", "mode"):
-            text, expected = "answer", "answer"
         value: Any = load({}, env={"HARDENED_" + keyword(path).upper(): text})
         for step in path:
             value = value[step] if isinstance(value, dict) else getattr(value, step)

@@ -176,16 +176,8 @@ class Store(Section):
 
 
 class Kill(Section):
-    """What happens to calls while the kill switch is on."""
+    """The kill switch."""
 
-    mode: Literal["raise", "answer"] = Field(
-        "raise", description="Raise `KilledError`, or give `answer` in place of the model."
-    )
-    answer: str = Field(
-        "This service is not available at the moment.",
-        max_length=10_000,
-        description="What is said, with `mode: answer`.",
-    )
     file: str = Field(
-        ".hardened/kill", min_length=1, pattern=r"^[^\x00]*$", description="File whose lines say what is switched off."
+        ".hardened/kill", min_length=1, pattern=r"^[^\x00]*$", description="File whose lines say what is stopped."
     )

@@ -1,0 +1,108 @@
+"""`hardened kill`: the kill switch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from hardened.cli import output
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "kill",
+        help="stop all calls, or those of a feature, of a user, or to a model",
+        description="Show what the kill switch stops, or switch it. Every process follows within two seconds: those "
+        "that run in this directory through a file, those that share the store wherever they run.",
+        epilog="Exit codes: 0 nothing is stopped, 1 something is, 3 could not be done.",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run_show)
+    actions = parser.add_subparsers(metavar="ACTION")
+    for action, text in (("on", "stop calls"), ("off", "let calls go on; without an option, all of them")):
+        epilog = (
+            "Exit codes: 0 done, 1 switched in the file only, as the store could not be reached, 3 could not be done."
+        )
+        sub = actions.add_parser(action, help=text, description=text.capitalize() + ".", epilog=epilog)
+        what = sub.add_mutually_exclusive_group()
+        what.add_argument("--feature", help="only those of this feature")
+        what.add_argument("--user", help="only those of this user")
+        what.add_argument("--model", help="only those to this model; * stands for any characters")
+        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+        sub.set_defaults(run=run_switch, on=action == "on")
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """`hardened kill`"""
+    places = _places()
+    stopped = sorted(set[str]().union(*places.values()))
+    if options.json:
+        output.print_json({"stopped": stopped, **{place: sorted(entries) for place, entries in places.items()}})
+    elif not stopped:
+        print("Nothing is stopped.")
+    else:
+        for place, entries in places.items():
+            for entry in sorted(entries):
+                print(f"{output.clean(entry)}  ({place})")
+    return 1 if stopped else 0
+
+
+def run_switch(options: argparse.Namespace) -> int:
+    """`hardened kill on`, `hardened kill off`"""
+    from hardened.policy.load import load
+    from hardened.spend import kill
+    from hardened.store.api import StoreError
+    from hardened.store.current import is_shared, open_store
+    from hardened.store.values import Mark, Marks
+
+    policy = load()
+    entry = kill.entry(feature=options.feature, user=options.user, model=options.model)
+    file = Path(policy.kill.file)
+    here = kill.of_file(file)
+    everything = not options.on and entry == kill.ALL
+    kill.write_file(file, here | {entry} if options.on else set[str]() if everything else here - {entry})
+    code = 0
+    if is_shared(policy):
+        try:
+            store = open_store(policy)
+            for one in store.run(Marks(kill.GROUP)) if everything else [entry]:
+                store.run(Mark(kill.GROUP, one, options.on))
+        except StoreError as error:
+            print(f"hardened: only the file was switched: {output.clean(str(error))}", file=sys.stderr)
+            code = 1
+    if os.environ.get(_variable()) and not options.on:
+        print(f"hardened: {_variable()} is set here, and still stops what it says", file=sys.stderr)
+    run_show(options)
+    return code
+
+
+def _places() -> dict[str, frozenset[str]]:
+    """What stops calls, by the place that says so."""
+    from hardened.policy.load import load
+    from hardened.spend import kill
+    from hardened.store.api import StoreError
+    from hardened.store.current import is_shared, open_store
+    from hardened.store.values import Marks
+
+    policy = load()
+    places = {
+        "variable": kill.of_variable(os.environ.get(_variable(), "")),
+        "file": kill.of_file(Path(policy.kill.file)),
+        "store": frozenset[str](),
+    }
+    if is_shared(policy):
+        try:
+            places["store"] = open_store(policy).run(Marks(kill.GROUP))
+        except StoreError as error:
+            print(f"hardened: the store cannot be read: {output.clean(str(error))}", file=sys.stderr)
+    return places
+
+
+def _variable() -> str:
+    from hardened.policy.load import KILL_VARIABLE
+
+    return KILL_VARIABLE
