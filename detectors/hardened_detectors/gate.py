@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 from weakref import WeakSet, WeakValueDictionary
 
 from . import native
+from .pace import Pace
 
 Match = Callable[[str], Sequence[int]]
 
@@ -78,7 +79,9 @@ class Gate:
         if length <= 2 * STRETCH:
             return dict.fromkeys(self.hits(text), ((0, length),))
         found: dict[int, list[Span]] = {}
+        pace = Pace(length)
         for low in range(0, length, STRETCH):
+            pace.rest()
             high = min(low + STRETCH, length)
             for index in self.hits(text[max(0, low - 1) : high + WIDEST_SIGNAL]):
                 found.setdefault(index, []).append((low, high))

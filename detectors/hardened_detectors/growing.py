@@ -24,7 +24,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from .entry import AHEAD, FEWEST_DIGITS, Entry
-from .views import TWINS
+from .views import TWIN_CLASS
 
 if TYPE_CHECKING:
     import regex
@@ -47,7 +47,7 @@ QUIET: Final = frozenset("abcdefghijklmnopqrstuvwxyz.,;?)")
 LONG_WORD: Final = 20
 """A word of so many characters is loud, too."""
 
-_LOUD = re.compile(f"[{re.escape(''.join({*map(chr, range(33, 127))} - QUIET))}{''.join(map(chr, TWINS))}]")
+_LOUD = re.compile(f"[{re.escape(''.join({*map(chr, range(33, 127))} - QUIET))}{TWIN_CLASS}]")
 
 _LONG_WORD = re.compile(rf"\S{{{LONG_WORD}}}")
 

@@ -52,7 +52,7 @@ class Matcher:
     def _find_numbers(self, seen: Seen, stretches: Sequence[Span]) -> Iterator[Finding]:
         """Number entries, tried only where a number with enough digits begins, and only if their words are near."""
         text = seen.text
-        for low, high in stretches:
+        for low, high in _paced(seen, stretches):
             for run in _NUMBER_RUN.finditer(text, max(low, seen.start), high + WIDEST_SIGNAL):
                 first, end = run.span()
                 beside = text[max(0, first - self._before) : end + self._behind]
@@ -101,7 +101,7 @@ def _at_literals(entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterato
     """Matches begin with a literal."""
     haystack = seen.lower if entry.ignore_case else seen.text
     before = max(0, seen.start - entry.lead_longest)
-    for at in _occurrences(entry.literals, haystack, stretches, before):
+    for at in _occurrences(entry.literals, haystack, _paced(seen, stretches), before):
         if span := _match(entry, seen.text, at):
             yield span
 
@@ -112,7 +112,7 @@ def _around_gate(entry: Entry, pattern: re.Pattern[str], seen: Seen, stretches: 
     widest = entry.longest + entry.lead_longest
     windows = (
         _window(entry, text, *occurrence.span(), widest)
-        for low, high in stretches
+        for low, high in _paced(seen, stretches)
         for occurrence in pattern.finditer(text, max(low, start), high + WIDEST_SIGNAL)
         if occurrence.start() < high
     )
@@ -140,13 +140,20 @@ def _near_words(entry: Entry, context: Context, seen: Seen, stretches: Sequence[
     before = widest + context.after if context.after else 0
     after = context.before + entry.lead_longest
     start = max(0, seen.start - entry.lead_longest)
-    words = sorted(_occurrences(context.beginnings, seen.lower, stretches))
+    words = sorted(_occurrences(context.beginnings, seen.lower, _paced(seen, stretches)))
     windows = ((max(start, at - before), at + after, at + after + widest + AHEAD) for at in words if at + after > start)
     for low, high, end in _join(windows):
+        seen.pace.rest()
         yield from search(entry, seen.text, low, high, end)
 
 
-def _occurrences(literals: Sequence[str], text: str, stretches: Sequence[Span], start: int = 0) -> Iterator[int]:
+def _paced(seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
+    for stretch in stretches:
+        seen.pace.rest()
+        yield stretch
+
+
+def _occurrences(literals: Sequence[str], text: str, stretches: Iterable[Span], start: int = 0) -> Iterator[int]:
     """Where any of the literals begins in one of the stretches, at `start` or after it."""
     for low, high in stretches:
         for literal in literals:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .pace import Pace
+
 
 def lower(text: str) -> str:
     """`text` in lower case, with the same length."""
@@ -14,13 +16,15 @@ class Seen:
     Attributes:
         text: the text, with twins of ASCII characters replaced (`views.fold`).
         start: findings that start before this position are not asked for; they do no harm.
+        pace: when detectors should let other threads run.
     """
 
-    __slots__ = ("_lower", "start", "text")
+    __slots__ = ("_lower", "pace", "start", "text")
 
     def __init__(self, text: str, start: int = 0) -> None:
         self.text = text
         self.start = start
+        self.pace = Pace(len(text))
         self._lower: str | None = None
 
     @property

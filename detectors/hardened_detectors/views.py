@@ -8,6 +8,7 @@ of readings, and each reading bounds what it decodes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from . import gate, readings
@@ -17,6 +18,7 @@ __all__ = ["View", "fold", "views_of"]
 
 _DEPTH = 3
 _AROUND = 512
+_PIECE = 16_384
 _GATE = gate.shared([reading.signal for reading in readings.ALL])
 
 
@@ -38,14 +40,19 @@ def _twins() -> dict[int, str]:
 
 
 TWINS = _twins()
-_HAS_TWIN = readings.one_of(map(chr, TWINS))
+TWIN_CLASS = "".join(chr(code) for code in TWINS if code < 0x10000) + "\U0001d7ce-\U0001d7ff"
+"""The inside of a character class: the twins. Those beyond 16 bits are one range: listed, they cost ten times more."""
+
+_TWIN = re.compile(f"[{TWIN_CLASS}]")
 
 
 def fold(text: str) -> str:
     """`text` with each twin of an ASCII character replaced by it: the same length, and `text` itself if it has none."""
-    if text.isascii() or _HAS_TWIN.search(text) is None:
+    if text.isascii():
         return text
-    return text.translate(TWINS)
+    if len(text) > _PIECE:  # no call takes long, so that other threads can run in between
+        return "".join(fold(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
+    return _TWIN.sub(lambda twin: TWINS[ord(twin.group())], text)
 
 
 def views_of(text: str) -> Iterator[View]:
@@ -63,7 +70,10 @@ def views_of(text: str) -> Iterator[View]:
 
 
 def _pieces(text: str, stretches: Sequence[gate.Span]) -> Iterator[gate.Span]:
-    """The stretches with what is around them, as parts that do not overlap, and that begin and end at a line's end."""
+    """The stretches with what is around them, as parts that begin and end at a line's end, if they can.
+
+    Parts do not overlap, except where one is cut because it would be too long to be read without a pause.
+    """
     low = high = 0
     for start, end in stretches:
         if start - _AROUND > high:
@@ -73,6 +83,11 @@ def _pieces(text: str, stretches: Sequence[gate.Span]) -> Iterator[gate.Span]:
         high = end + _AROUND
         line = text.find("\n", high, high + _AROUND)
         high = min(line if line >= 0 else high, len(text))
+        while high - low > _PIECE:
+            cut = low + _PIECE
+            cut = text.rfind("\n", low + _PIECE // 2, cut) + 1 or cut
+            yield low, cut
+            low = cut - _AROUND
     if high:
         yield low, high
 

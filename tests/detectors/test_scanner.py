@@ -276,3 +276,9 @@ def test_a_broken_gated_detector_stops_nobody() -> None:
     result = Scanner([Raising(), create("pii")]).scan("jane@example.com")
     assert [f.category for f in result.findings] == ["email"]
     assert result.failures == {"waiting": "ValueError"}
+
+
+def test_long_texts_are_folded_like_short_ones() -> None:
+    text = "ＡＢ\u00a01 \U0001d7d9é" * 5000 + "plain" * 9000 + "４"
+    assert fold(text) == "AB 1 1é" * 5000 + "plain" * 9000 + "4"
+    assert fold(text[:700]) == fold(text)[:700]

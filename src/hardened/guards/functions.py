@@ -12,6 +12,7 @@ from hardened.guards.current import current
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.stream import StreamGuard
 from hardened.guards.verdict import STAGES, Stage, Verdict
+from hardened.guards.yielding import yielding
 
 if TYPE_CHECKING:
     from hardened_detectors.registry import Found
@@ -173,7 +174,7 @@ async def _aside(function: Callable[[], T], size: int, stage: Stage) -> T:
         from anyio.to_thread import run_sync  # works on asyncio and trio
     except ImportError:
         from asyncio import to_thread as run_sync
-    return await run_sync(function)
+    return await run_sync(functools.partial(yielding, function))
 
 
 def _arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
