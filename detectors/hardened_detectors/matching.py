@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 from . import gate
 from .api import Finding
@@ -79,8 +79,7 @@ def _spans(entry: Entry) -> Spans:
     if entry.literals:
         return lambda seen, stretches: _at_literals(entry, seen, stretches)
     if entry.gate:
-        pattern = re.compile(entry.gate, re.ASCII)
-        return lambda seen, stretches: _around_gate(entry, pattern, seen, stretches)
+        return lambda seen, stretches: _around_gate(entry, seen, stretches)
     assert entry.context is not None
     context = entry.context
     return lambda seen, stretches: _near_words(entry, context, seen, stretches)
@@ -106,14 +105,19 @@ def _at_literals(entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterato
             yield span
 
 
-def _around_gate(entry: Entry, pattern: re.Pattern[str], seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
+@cache
+def _gate(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)
+
+
+def _around_gate(entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
     """Matches have the gate in them."""
     text, start = seen.text, max(0, seen.start - entry.lead_longest)
     widest = entry.longest + entry.lead_longest
     windows = (
         _window(entry, text, *occurrence.span(), widest)
         for low, high in _paced(seen, stretches)
-        for occurrence in pattern.finditer(text, max(low, start), high + WIDEST_SIGNAL)
+        for occurrence in _gate(entry.gate).finditer(text, max(low, start), high + WIDEST_SIGNAL)
         if occurrence.start() < high
     )
     for low, high, end in _join(windows):
