@@ -120,6 +120,15 @@ class TestBroken:
         monkeypatch.setenv("HARDENED_MODE", "off")
         assert active_plan().mode == "off"
 
+    def test_an_operator_without_its_key(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setenv("HARDENED_DETECTORS_PII_OPERATOR", "encrypt")
+        monkeypatch.setenv("HARDENED_DETECTORS_PII_OUTPUT", "warn")
+        assert active_plan().replacement.operator("pii", "email").name == "replace"
+        assert active().detectors["pii"].output == "warn"
+        assert "encrypt needs a key" in caplog.text
+
     def test_a_detector_that_nobody_registered(self, write: Write, caplog: pytest.LogCaptureFixture) -> None:
         write("detectors:\n  ticket_id: {output: redact}\n")
         told: list[Policy] = []

@@ -24,8 +24,7 @@ def add_to(commands: Any) -> None:
         description="Check a text against the policy that holds. What was found is named, never shown.",
         epilog="Exit codes: 0 passed, 1 flagged or redacted, 2 blocked, 3 could not be checked.",
     )
-    parser.add_argument("text", nargs="?", help="the text; without it or with `-` standard input is read")
-    parser.add_argument("--file", type=Path, help="read the text from a file (UTF-8)")
+    add_text(parser)
     parser.add_argument("--stage", choices=STAGES, default="input", help="where the text would stand (default input)")
     parser.add_argument("--policy", help="a preset or a policy file in place of the one that holds")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON, with the text that may go on")
@@ -44,6 +43,12 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(verdict)
     return _CODES[verdict.outcome]
+
+
+def add_text(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which text is meant."""
+    parser.add_argument("text", nargs="?", help="the text; without it or with `-` standard input is read")
+    parser.add_argument("--file", type=Path, help="read the text from a file (UTF-8)")
 
 
 def read_text(options: argparse.Namespace) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from hardened.cli import output
-from hardened.cli.check import read_text
+from hardened.cli.check import add_text, read_text
 
 
 def add_to(commands: Any) -> None:
@@ -19,8 +18,7 @@ def add_to(commands: Any) -> None:
         description="Open what the operator `encrypt` has closed, with the key of the policy that holds.",
         epilog="Exit codes: 0 all was opened, 1 some could not be (another key or tenant, or changed), 3 no key.",
     )
-    parser.add_argument("text", nargs="?", help="the text; without it or with `-` standard input is read")
-    parser.add_argument("--file", type=Path, help="read the text from a file (UTF-8)")
+    add_text(parser)
     parser.add_argument("--tenant", default="", help="for whom it was closed: the tenant of hardened.context")
     parser.add_argument("--policy", help="a policy file in place of the one that holds")
     parser.add_argument("--json", action="store_true", help="print the text and the counts as JSON")

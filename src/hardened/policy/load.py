@@ -117,12 +117,14 @@ def load_safe(*, env: Mapping[str, str] = os.environ) -> Loaded:
 
     Variables that are in order still hold, so `HARDENED_MODE=off` works whatever else is wrong. Never raises.
     """
+    from hardened.policy.compile import compile  # which needs this module
+
     good = Draft("safe policy", dict(SAFE))
     for path, value, variable in _variables(good, env):
         trial = Draft(good.source, dict(good.data))
         trial.set(path, value, variable)
         try:
-            trial.policy()
+            compile(trial.policy())  # a variable may be in order and still ask for what is missing, such as a key
         except PolicyError:
             continue
         good = trial
