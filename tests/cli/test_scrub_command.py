@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -78,7 +79,12 @@ def test_nothing_is_replaced_unasked(rows: Path, run: Run) -> None:
     assert Path("there.jsonl").read_text() == "mine"
     assert run("scrub", "rows.jsonl", "-o", "there.jsonl", "--force")[0] == 0
     Path("link.jsonl").symlink_to("there.jsonl")
-    assert run("scrub", "rows.jsonl", "-o", "link.jsonl", "--force")[0] == 3
+    Path("lost.jsonl").symlink_to("nowhere.jsonl")
+    os.mkfifo("pipe.jsonl")  # as a device would be
+    for name in ("link.jsonl", "lost.jsonl", "pipe.jsonl", "."):
+        assert run("scrub", "rows.jsonl", "-o", name, "--force")[0] == 3
+    assert Path("pipe.jsonl").is_fifo()
+    assert Path("link.jsonl").is_symlink()
 
 
 @pytest.mark.parametrize(

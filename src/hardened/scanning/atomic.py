@@ -22,12 +22,13 @@ def writing(path: Path, *, mode: int = 0o600, replace: bool = False) -> Generato
     Only SIGKILL and a loss of power leave the unfinished file behind, under another name (`.NAME.….part`).
 
     Raises:
-        CannotScan: `path` is a link or a directory, or it exists and shall not be replaced.
+        CannotScan: `path` is no regular file (a link, a device), or it exists and shall not be replaced.
         OSError: it cannot be written.
     """
-    if path.is_symlink() or path.is_dir():
-        raise CannotScan(f"{path}: is a {'link' if path.is_symlink() else 'directory'}")
-    if path.exists() and not replace:
+    there = path.is_symlink() or path.exists()
+    if there and (path.is_symlink() or not path.is_file()):
+        raise CannotScan(f"{path}: is not a regular file")
+    if there and not replace:
         raise CannotScan(f"{path}: exists already; --force replaces it")
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     with _terminable():
