@@ -28,7 +28,7 @@ ORDINARY = [
     'password = input("Password: ")',
     "passwords must be at least 12 characters",
     "def set_password(self, password: Password) -> None:",
-    "EVP_PKEY *X509_STORE_CTX_get0_rpk(ctx)",
+    "LIB_KEY *X400_BOOK_CTX_get0_entry(ctx)",
     "token = tokenizer.next_token()",
     "cacheKey = {hex:32}",
     "ETag: {hex:32}",

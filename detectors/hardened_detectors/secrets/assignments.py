@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from hardened_detectors.entry import Entry
 
@@ -169,38 +170,33 @@ _NO_KEYS = (
 )
 _NOT_AFTER = "".join(f"(?<!{word})(?<!{word}[_ -])" for word in _NO_KEYS)
 
+_named = partial(Entry, before="", lead_longest=_LEAD_LONGEST, after="", ignore_case=True)
+
 ENTRIES = (
-    Entry(
+    _named(
         category="password",
-        before="",
         lead=_PASSWORD_NAME + _TAIL,
-        lead_longest=_LEAD_LONGEST,
         body=_VALUE + "{6,128}(?<![.?,:])",
-        after="",
         longest=128,
         literals=_PASSWORD_LITERALS,
-        ignore_case=True,
         check=_is_password,
         score=0.8,
         examples=("password: «hunter2!» ok", 'DB_PASSWORD="«Tr0ub4dor&3x»"', "my password is «c0rrecthorse9».", "{{'pwd': '«aB3$dE6fgh»'}}",
-                  "10.0.0.1(PW:«IhqSb1Gg»)", "user:me,pass:«dipPr14Gg!»", "<password>«n84ASM54y4»</password>", "password for admin: «x7Gq11mn»",
-                  "--password «aX9$kk2q» --host", "login?pass=«hunter42»&next=home"),
+                  "10.0.0.1(PW:«RtvKm4Wz»)", "user:me,pass:«brzQk71Vt!»", "<password>«k73WQT92x5»</password>", "password for admin: «m4Tw92kz»",
+                  "--password «aX9$kk2q» --host", "login?pass=«hunter81»&next=home"),
         counterexamples=("password: YOUR_PASSWORD", "password reset", "password = os.environ", "password: ********", "password must be 12 characters",
                          "pwd=/home/me", "password_hash_rounds=12", "password is required", "passwordless123 login", "bypass: h4rdly1", "password_url: a1b2c3d4e5"),
     ),
-    Entry(
+    _named(
         category="password",
-        before="",
         lead=_PASSWORD_NAME + _TAIL + r"(?<=[\"'`])",
-        lead_longest=_LEAD_LONGEST,
         body=r"[!#-&(-\[\]-_a-~]{6,128}",
         after=r"(?=[\"'`\\])",
         longest=128,
         literals=_PASSWORD_LITERALS,
-        ignore_case=True,
         check=_is_quoted_password,
         score=0.8,
-        examples=('my_password := "«super$ecret»"', "password => '«)d!~ORI8rl5123ek@w8&()»'"),
+        examples=('my_password := "«quiet$river»"', "password => '«]q!~TUV4mn7781wz@r2&[)»'"),
         counterexamples=('"password": "required"', "password: 'Password!'", 'password = "${PW}"', '"password", "user"'),
     ),
     Entry(
@@ -214,83 +210,66 @@ ENTRIES = (
         literals=("PASSWORD=", "PASSWD=", "PASS=", "PWD="),
         check=_is_word,
         score=0.7,
-        examples=("export DB_PASSWORD=«whiteduke»",),
+        examples=("export DB_PASSWORD=«quietriver»",),
         counterexamples=("POSTGRES_PASSWORD=postgres", "PASSWORD=changeme", "PASSWORD=password", "PASS=settings.pass"),
     ),
-    Entry(
+    _named(
         category="generic_secret",
         before=r"(?<!next[_-])(?<!next)(?<!page[_-])(?<!page)(?<!nuation[_-])(?<!nuation)(?<!cursor[_-])",
         lead=_KEY_NAME + _TAIL,
-        lead_longest=_LEAD_LONGEST,
         body=_VALUE + "{10,2000}(?<![.?,:])",
-        after="",
         longest=2000,
         literals=_KEY_LITERALS,
-        ignore_case=True,
         check=_is_key,
         score=0.75,
         examples=("client_secret = «{b62:40}»", 'X-API-Key: «{hex:40}»', '"apiKey": "«{b62:32}»"', "aws_secret_access_key=«{b64:40}»", "my api key is «{uuid}»",
-                  "ANY-Token:«AIhq3Kuy4Dvo9Z0»", '"auths": {{"h": {{"auth": "«{b64:40}=»"}}}}', "Authorization: Basic «{b64:40}»", "<apiKey>«{b62:32}»</apiKey>",
+                  "ANY-Token:«VtRk7Lmz2Qwe5X8»", '"auths": {{"h": {{"auth": "«{b64:40}=»"}}}}', "Authorization: Basic «{b64:40}»", "<apiKey>«{b62:32}»</apiKey>",
                   "?token=«{hex:32}»&x=1"),
         counterexamples=("token_count=12345678901234567890", "secret santa 2024", "API_KEY=<your key>", "max_tokens: 4096", "token: process.env.TOKEN",
-                         "secret_name=arn:aws:iam", "token_id: {uuid}", "next_page_token: {b62:40}", "api_key_url: dev-lb1.api.f4ke.com:5215", "token: pylf_v1_us_old_project_token"),
+                         "secret_name=arn:aws:iam", "token_id: {uuid}", "next_page_token: {b62:40}", "api_key_url: app-eu2.api.sh0p.com:8443", "token: pylf_v1_us_my_first_write_token"),
     ),
-    Entry(
+    _named(
         category="generic_secret",
-        before="",
         lead=_KEY_NAME + _BRIDGE,
-        lead_longest=_LEAD_LONGEST,
         body=_VALUE + "{10,2000}(?<![.?,:])",
-        after="",
         longest=2000,
         literals=_KEY_LITERALS,
-        ignore_case=True,
         check=_is_key,
         score=0.75,
         examples=('<add key="ApiToken" value="«{b62:32}»" />', 'variable "okta_api_token" {\n  default = "«00{b62:40}»"\n}', '{"name": "token", "value": "«{hex:40}»"}',
                   'SECRET := getenv("SECRET", "«{b62:20}»")', "<name>api_token</name><value>«{b62:24}»</value>"),
         counterexamples=('{"name": "token", "value": "${TOKEN}"}', '<input name="token" value="">'),
     ),
-    Entry(
+    _named(
         category="password",
-        before="",
         lead=_PASSWORD_NAME + _BRIDGE,
-        lead_longest=_LEAD_LONGEST,
         body=_VALUE + "{6,128}(?<![.?,:])",
-        after="",
         longest=128,
         literals=_PASSWORD_LITERALS,
-        ignore_case=True,
         check=_is_password,
         score=0.75,
-        examples=("- name: DB_PASSWORD\n  value: «aX9$kk2q»", 'os.environ.get("PASSWORD") or "«at5G6zi!m»"'),
+        examples=("- name: DB_PASSWORD\n  value: «aX9$kk2q»", 'os.environ.get("PASSWORD") or "«wq4K8rt!z»"'),
         counterexamples=('os.environ.get("PASSWORD") or "password"', "name: DB_PASSWORD\n  value: ${DB_PASSWORD}"),
     ),
-    Entry(
+    _named(
         category="generic_secret",
         before=_NOT_AFTER,
         lead=f"key{_SIGN_FOLLOWS}" + _TAIL,
-        lead_longest=_LEAD_LONGEST,
         body=_VALUE + "{20,2000}(?<![.?,:])",
-        after="",
         longest=2000,
         literals=_signed("key"),
-        ignore_case=True,
         check=_is_mixed_key,
         score=0.7,
-        examples=("$key = '«gmUGHbrYK4{b62:40}»'", "https://maps.example.com/api/js?key=«dhd0jUV{b62:40}»&v=3"),
-        counterexamples=("key: 9f86d081884c7d659a2feaa0c55ad015", "cache_key=dhd0jUV{b62:40}", "key: some/long/Path/to2/the/object", 'key="item-4711-of-the-list"'),
+        examples=("$key = '«tzRWPkqLM7{b62:40}»'", "https://maps.example.com/api/js?key=«wkx7pTR{b62:40}»&v=3"),
+        counterexamples=("key: 9f86d081884c7d659a2feaa0c55ad015", "cache_key=wkx7pTR{b62:40}", "key: some/long/Path/to2/the/object", 'key="item-4711-of-the-list"'),
     ),
-    Entry(
+    _named(
         category="generic_secret",
         before=r"(?<=[\w-])" + _NOT_AFTER,
         lead=f"key{_SIGN_FOLLOWS}" + _TAIL,
-        lead_longest=_LEAD_LONGEST,
         body=_VALUE + "{16,2000}(?<![.?,:])",
-        after="",
         longest=2000,
         literals=_signed("key"),
-        ignore_case=True,
         check=_is_named_key,
         score=0.7,
         examples=("shopKey = «{hex:32}»", "STORE_KEY=«{uuid}»", "x-mail-key: «{b62:24}»"),

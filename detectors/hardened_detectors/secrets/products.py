@@ -18,7 +18,7 @@ def _not_placeholder(value: str) -> bool:
 ENTRIES = (
     # Messages
     token("slack_token", "xoxb- xoxp- xoxa- xoxe- xoxe. xoxo- xoxr- xoxs- xoxc- xoxd- xapp-", r"[\w%.-]{24,250}", 260, "«xoxb-{dig:12}-{dig:13}-{b62:24}»",
-          "«xapp-1-A{upp:10}-{dig:13}-{hex:64}»", counterexamples=("xoxb-your-token-goes-here", "xoxp-1-RANDOMSTRINGHERE")),
+          "«xapp-1-A{upp:10}-{dig:13}-{hex:64}»", counterexamples=("xoxb-your-token-goes-here", "xoxp-1-ARANDOMSTRINGHERE")),
     token("slack_webhook", "https://hooks.slack.com/ http://hooks.slack.com/", r"(?:services|workflows|triggers)/[\w/+-]{20,120}", 180, "POST «https://hooks.slack.com/services/T{upp:8}/B{upp:8}/{b62:24}»",
           counterexamples=("https://hooks.slack.com/services/XXXXXXXX/XXXXXXXX/XXXXXXXXXXXX",)),
     token("discord_webhook", "https://discord.com/api/webhooks/ https://discordapp.com/api/webhooks/", rf"\d{{15,20}}/{URL}{{60,72}}", 135,

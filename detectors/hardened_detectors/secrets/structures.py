@@ -118,7 +118,7 @@ ENTRIES = (
         examples=(
             "postgres://«app:s3cr3tPw»@db.internal:5432/x",
             "redis://«:hunter2hunter2»@cache:6379",
-            "smtps://«me@mail.example:FnD83JZs»@smtp.mail.example",
+            "smtps://«me@mail.example:KtW47MQx»@smtp.mail.example",
         ),
         counterexamples=(
             "https://example.com:8080/path",
@@ -138,7 +138,7 @@ ENTRIES = (
         literals=("--user ", "--user=", "--proxy-user ", "-u ", "-U "),
         check=_is_chosen_userinfo,
         score=0.85,
-        examples=("curl --user «kevin:'pRf7oG5g1N5z»' -X PUT", "curl -u «me:s3cr3t!pw» https://host"),
+        examples=("curl --user «kevin:'zQd4kW8m2T7v»' -X PUT", "curl -u «me:s3cr3t!pw» https://host"),
         counterexamples=("docker run -u 1000:1000 image", "curl -u user:password host", "chown -u www-data:www-data"),
     ),
     Entry(
@@ -154,7 +154,7 @@ ENTRIES = (
         check=lambda value: not is_stand_in(value) and re.search(r"[\d!@#$%^&*]", value) is not None,
         score=0.85,
         examples=(
-            "CREATE USER x IDENTIFIED BY '«SqLpa5sW0rD»'",
+            "CREATE USER x IDENTIFIED BY '«DbAcc3ssKx9»'",
             "IDENTIFIED WITH 'mysql_native_password' AS '«*{HEX:40}»'",
         ),
         counterexamples=("a user is identified by username", "IDENTIFIED BY '${{PASSWORD}}'", "identified by their id"),
