@@ -12,23 +12,25 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from hardened_detectors.gate import Signal
 from hardened_detectors.view import View
 
-# What is looked for where letters came without gaps between words. In text with gaps it is not needed.
+# What a text must say in disguise: where letters came without gaps between words, and where words are cut.
 _WORDS: Final = """
-access act admin all above and any answer are asked assistant before bypass code confidential constraints content
-context conversation data developer directives disregard do email ethical everything filters follow following for
-forget forward from give given granted guidelines hidden hack ignore important in initial injection instead
-instruction instructions is it jailbreak key me message messages mode must my new no not now of only original output
-override password persona please policy pretend previous print prior prompt prompts repeat reply respond restrictions
-reveal role rules safety say secret secrets send show stop system task tell text that the then these this to training
-unrestricted user verbatim what will with without word words write you your
+above access act admin all anarchy and answer any anything are asked assistant before bypass character code
+confidential configuration constraints content context conversation data developer directives disregard do email
+enabled ethical everything execute filters follow following for forget forward free from give given granted guidelines
+hack hidden ignore immediately important in initial injection instead instruction instructions is it jailbreak key
+maintenance me message messages mode must my never new no not nothing now of only original output override password
+persona personality please policy preamble pretend previous print prior prompt prompts refuse repeat reply respond
+restrictions reveal role rules safety say secret secretly secrets send setup show stop summary system task tell text
+that the then these this to training transfer unfiltered unlock unrestricted user verbatim what will with without word
+words write you your
 """
 _LEXICON: Final = re.compile("|".join(sorted(_WORDS.split(), key=len, reverse=True)))
+_KNOWN: Final = frozenset(_WORDS.split())
 _LEAST_KNOWN: Final = 0.6
 """The share of letters without gaps that known words must make up."""
 
@@ -89,19 +91,19 @@ def _with_gaps(letters: str) -> str:
     return " ".join(known) if sum(map(len, known)) >= _LEAST_KNOWN * len(letters) else letters
 
 
-_HYPHEN: Final = re.compile(r"-\s{0,2}")
-_HYPHENS_IN: Final = 60  # characters in which two hyphens must stand
+_CUT: Final = re.compile(r"(?<=[^\W\d_])-\s{0,2}(?=[^\W\d_])")
+_HYPHEN: Final = re.compile("-")
+_CUT_WORD: Final = re.compile(r"(?:[^\W\d_]++-\s{0,2})+[^\W\d_]++")
+_LONGEST_CUT: Final = 24
 
 
 def _hyphens(text: str) -> View | None:
-    """`ig-nore pre-vious`: words cut by hyphens, several close to each other."""
-    spans = [match.span() for match in _HYPHEN.finditer(text)]
-    cuts = [at for at, to in spans if text[at - 1 : at].isalpha() and text[to : to + 1].isalpha()]
-    dense = any(second - first <= _HYPHENS_IN for first, second in pairwise(cuts))
-    return _as_it_is(text).rewritten(_CUT, lambda _: "", "hyphens") if dense else None
-
-
-_CUT: Final = re.compile(rf"(?<=[^\W\d_]){_HYPHEN.pattern}(?=[^\W\d_])")
+    """`ig-nore pre-vious`: words cut by hyphens. Ordinary compounds are left alone: a known word must come out."""
+    around = (
+        text[max(0, hyphen.start() - _LONGEST_CUT) : hyphen.end() + _LONGEST_CUT] for hyphen in _HYPHEN.finditer(text)
+    )
+    known = any(_CUT.sub("", word).lower() in _KNOWN for part in around for word in _CUT_WORD.findall(part))
+    return _as_it_is(text).rewritten(_CUT, lambda _: "", "hyphens") if known else None
 
 
 def _rot13(text: str) -> View:
@@ -124,7 +126,7 @@ _LETTER_GAP: Final = "[a-zA-Z][ ._*|,/~+-]+"
 DISGUISES: Final = (
     Disguise(Signal(pattern="[a-zA-Z0-9 ][@$!|][a-zA-Z0-9]"), _symbols),
     Disguise(Signal(pattern=f"(?:^|[^a-zA-Z0-9]){_LETTER_GAP * 3}[a-zA-Z](?:$|[^a-zA-Z0-9])"), _spaced),
-    Disguise(Signal(pattern=r"[a-zA-Z]-\s*[a-zA-Z]+(?:-|\s+(?:[a-zA-Z]+\s+){0,3}[a-zA-Z]+-)\s*[a-zA-Z]"), _hyphens),
+    Disguise(Signal(pattern=r"[a-zA-Z]-\s*[a-zA-Z]"), _hyphens),
     Disguise(Signal(literals=tuple(codecs.encode(word, "rot13") for word in _TELLING), ignore_case=True), _rot13),
     Disguise(Signal(literals=tuple(word[::-1] for word in _TELLING), ignore_case=True), _reversed),
 )  # fmt: skip
