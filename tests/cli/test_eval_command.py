@@ -116,3 +116,6 @@ def test_what_cannot_be_done(run: Run) -> None:
         assert run("eval", "rows.jsonl", "--fail-under", bad)[0] == 3
     assert run("eval", "missing.jsonl") == (3, "", "hardened: missing.jsonl: No such file or directory\n")
     assert run("eval", "rows.jsonl", "--import", "no_such_module")[0] == 3
+    Path("raising.py").write_text("raise ValueError('private')")
+    code, _, errors = run("eval", "rows.jsonl", "--import", "raising")
+    assert (code, "ValueError" in errors, "private" in errors) == (3, True, False)

@@ -147,6 +147,9 @@ def _import(modules: Sequence[str]) -> None:
             importlib.import_module(name)
         except ImportError as error:
             raise _CannotEvaluate(f"--import {name}: {type(error).__name__}; is it in this directory?") from None
+        except Exception as error:  # noqa: BLE001 - a module of the user's may raise anything
+            kind = type(error).__name__
+            raise _CannotEvaluate(f"--import {name}: {kind}; python -c 'import {name}' shows where") from None
 
 
 def _check_known(name: str) -> None:
