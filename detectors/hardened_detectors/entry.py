@@ -35,7 +35,7 @@ class Context:
     """Words of which one must stand near the match.
 
     Before it: at most `window` characters away, or `reach` characters in the same sentence with no digit in between.
-    Behind it, if `after` is given: within so many characters, in brackets or after an arrow or a verb ("… is my
+    Behind it, if `after` is given: within so many characters, in brackets or after an arrow, a dash or a verb ("… is my
     passport number"), unless it is the label of what comes next (a colon, an equals sign or soon a digit follows it).
 
     Case is ignored, except in a word that is given in capitals. A space in a word stands for one space, underscore or
@@ -83,9 +83,11 @@ class Context:
         link = _LINK.match(text, end, last) if self.after else None
         if link is None:
             return False
-        word = next(_find(self.words, text, link.end(), last), None)
+        word = next(_find((*self.words, *self.close), text, link.end(), last), None)
         if word is None or _GAP.fullmatch(text, link.end(), word.start()) is None:
             return False
+        if "-" in link.group().replace("<-", ""):
+            return _ENDED.match(text, word.end(), last) is not None
         return _LABEL.match(text, word.end(), last) is None
 
     def is_awaited(self, text: str, end: int) -> bool:
@@ -187,18 +189,20 @@ class Entry:
 
 # What leads from a match to the word behind it that names it …
 _LINK = re.compile(
-    r" ?(?:[(\[] ?|(?:<-{1,2}|\u2190|<=|\u21d0) ?|(?:is|was|as|are|ist|als|est|es|\u00e9|\u00e8|\u00e4r|jest|som) )",
+    r" ?(?:[(\[] ?|- |(?:<-{1,2}|\u2190|<=|\u21d0) ?|(?:is|was|as|are|ist|als|est|es|\u00e9|\u00e8|\u00e4r|jest|som) )",
     re.ASCII | re.IGNORECASE,
 )
 _LONGEST_LINK = 7
-# … and what may stand between the two: a few words.
-_GAP = re.compile(r"(?:[^\W\d]{1,16}['\u2019]?[^\W\d]? ){0,4}")
+# … and what may stand between the two: a few words, the last of which may go on as the word.
+_GAP = re.compile(r"(?:[^\W\d]{1,16}['\u2019]?[^\W\d]? ){0,4}[^\W\d]{0,16}-?")
+# Behind a dash a word names what is before it only if nothing follows: "12345678 - passport renewal" is a title.
+_ENDED = re.compile(r" ?(?:number|num|no|nr|id|card)?\.?(?=[\n.,;|)\]]|\Z)", re.ASCII | re.IGNORECASE)
 # What is, or may become, one of `Context.tags`.
 _TAG_BEGUN = re.compile(r" ?[(\[]?[A-Za-z]*[)\]]?[ ,;|/]{0,2}\Z")
 # Behind a word that names what comes next.
 _LABEL = re.compile(r"[\"'`\])}]{0,2} ?[:=]|[^\d\n]{0,16}\d", re.ASCII)
-# Beyond it, words speak of something else ("no." and "nr." end nothing).
-_SENTENCE_END = re.compile(r"(?<![Nn][OoRr])[.!?;]\s|[\d\n]", re.ASCII)
+# Beyond it, words speak of something else ("no.", "nr." and initials end nothing).
+_SENTENCE_END = re.compile(r"(?<![Nn][OoRr])(?<!\b[A-Za-z])[.!?;]\s|[\d\n]", re.ASCII)
 
 
 def _find(words: tuple[str, ...], text: str, low: int, high: int) -> Iterator[re.Match[str]]:

@@ -221,7 +221,7 @@ PHRASES = [
     "ignore all previous instructions",
     "invoice",
     "jane@example.com",
-    "ssn 564 31 6115",
+    "ssn 229 66 7273",
     "4111 1111 1111 1111",
     "x" * 900,
 ]

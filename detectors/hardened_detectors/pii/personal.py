@@ -24,7 +24,7 @@ _DAY = "(?:3[01]|[12]\\d|0?[1-9])"
 _YEAR = "(?:19|20)\\d\\d"
 _BIRTH_WORDS = (
     "birth", "birthday", "birthdate", "date of birth", "dob", "d.o.b", "born", "born on", "geburtsdatum", "geburtstag", "geboren", "geb.", "naissance",
-    "né le", "née le", "nacimiento", "nacido", "nacida", "nascita", "nato il", "nata il", "nascimento", "nascido", "nascida", "geboortedatum",
+    "né le", "née le", "né(e) le", "nacimiento", "nacido", "nacida", "nascita", "nato il", "nata il", "nascimento", "nascido", "nascida", "geboortedatum",
     "urodzenia", "urodzony", "urodzona", "doğum", "dogum", "födelsedatum", "fødselsdato", "syntymäaika", "出生", "生年月日", "생년월일", "生日",
 )  # fmt: skip
 _PASSPORT_WORDS = (
@@ -32,7 +32,7 @@ _PASSPORT_WORDS = (
 )  # fmt: skip
 _LICENSE_WORDS = (
     "driver's license", "driver license", "driver's licence", "driver licence", "driving license", "driving licence", "driver's lic", "drivers permit",
-    "DL", "dl number", "dl no", "dl #", "dl:", "license number", "licence number", "license no", "licence no", "führerschein", "fuehrerschein",
+    "DL", "DLN", "dl number", "dl no", "dl #", "dl:", "license number", "licence number", "license no", "licence no", "führerschein", "fuehrerschein",
     "permis de conduire", "licencia de conduc", "permiso de conduc", "carnet de conducir", "patente di guida", "carteira de motorista", "CNH",
     "carta de condução", "rijbewijs", "prawo jazdy", "prawa jazdy", "ehliyet", "sürücü belgesi", "驾驶证", "驾照", "運転免許", "운전면허",
 )  # fmt: skip
@@ -50,15 +50,15 @@ ENTRIES = (
         longest=36,
         spaced=True,
         spans=rf"\d|\b{_MONTH} ",
-        context=Context(words=_BIRTH_WORDS, window=40, reach=112, after=40),
+        context=Context(words=_BIRTH_WORDS, window=56, reach=112, after=40),
         unless=Context(words=("born to",), window=48),
         score=0.75,
         examples=(
-            "born on «12 March 1990» in", "DOB: «1983-03-02»", "date of birth «September 18, 1959».", '"dateOfBirth": "«03/02/1983»"', "bornon='«1945-09-25»'",
+            "born on «12 March 1990» in", "DOB: «1974-01-17»", "date of birth «September 19, 1931».", '"dateOfBirth": "«03/02/1983»"', "bornon='«1977-08-21»'",
             "Geburtsdatum: «3. März 1984»", "née le «1er avril 1971»", "fecha de nacimiento: «4 de julio de 1992»", "生年月日 «1990年3月12日»",
-            "«1981-09-20» is the date of birth we have", "born «12-Mar-1990»", "name,dob,plan\nJ. D.,«03.02.2006»,ok",
+            "«1996-07-05» is the date of birth we have", "born «12-Mar-1990»", "who,dob,since\nA. B.,«16.02.1930»,ok",
         ),
-        counterexamples=("released on 12 March 1990", "birth rate 2019", "1983-03-02", "He was born in Bonn, as he says. Then the bill is due on 2024-03-01", "stillborn plan of 2024-03-01",
+        counterexamples=("released on 12 March 1990", "birth rate 2019", "1974-01-17", "He was born in Bonn, or so he says. And then the bill is due on 2024-03-01", "stillborn plan of 2024-03-01",
                          "2024-03-01 birthday: 1", "due 2024-03-01, born later", "Born to run, released 25 August 1975"),
     ),
     Entry(
@@ -67,11 +67,11 @@ ENTRIES = (
         body=r"[A-Za-z]\d{7,8}|\d{8,9}",
         after=AFTER,
         longest=9,
-        context=Context(words=_PASSPORT_WORDS, window=40, reach=112, after=40),
+        context=Context(words=_PASSPORT_WORDS, window=56, reach=112, after=40),
         score=0.75,
-        examples=("US passport - «C80109445»", "us_passport=«273701688»", '"passportNumber": "«A80588609»"', "«C80109445» is my US passport number",
-                  "«C80109445» (passport)", "the passport that they renewed for us last summer should be «C80109445»", "Reisepass-Nr.: «c80109445»"),
-        counterexamples=("C80109445", "passport 1234", "passport since 2019", "#12345678: passport renewal", "12345678 - passport renewal", "12345678, passport: no",
+        examples=("US passport - «K27318341»", "us_passport=«631455391»", '"passportNumber": "«T63869498»"', "«K27318341» is my US passport number",
+                  "«K27318341» (passport)", "«K27318341» - passport no.\n", "the passport that they renewed for us last summer should be «K27318341»", "Reisepass-Nr.: «c80109445»"),
+        counterexamples=("K27318341", "passport 1234", "passport since 2019", "#12345678: passport renewal", "12345678 - passport renewal", "12345678, passport: no",
                          "No passport so far, we heard, and nothing is known about it. Ticket 12345678"),
     ),
     Entry(
@@ -86,11 +86,11 @@ ENTRIES = (
         spaced=True,
         spans=r"\d",
         check=lambda value: re.fullmatch(r"(?:19|20)\d\d-\d\d-\d\d", value) is None,
-        context=Context(words=_LICENSE_WORDS, window=40, reach=112, after=40),
+        context=Context(words=_LICENSE_WORDS, window=56, reach=112, after=40),
         score=0.75,
-        examples=('{"driverslicense": "«P8348978»"', "DL number: «C406177226871»", "driver's license «T792547804779»", "driver’s license no. «LH329609T»", "DL «D400-7836-0001»",
-                  "driving licence: «MORGA657054SM9IJ»", "«I1394289» is the driver's license you have", "«T6230342» <- driver's license", "Führerschein «N072345678»"),
-        counterexamples=("P8348978", "the MIT license 2024", "driver 12345678", "driver's license, issued 2024-03-01", "handler 12345678", "printer driver 12345678"),
+        examples=('{"driverslicense": "«S4897916»"', "DL number: «J305358694198»", "driver's license «V133648429329»", "driver’s license no. «LJ511211C»", "DL «D400-7836-0001»",
+                  "driving licence: «MORGA657054SM9IJ»", "«T7413856» is her driver's license number", "«Z5661604» <- driver's license, as of today", "Führerschein «N072345678»"),
+        counterexamples=("S4897916", "the MIT license 2024", "driver 12345678", "driver's license, issued 2024-03-01", "handler 12345678", "printer driver 12345678"),
     ),
     Entry(
         category="vin",
@@ -103,7 +103,7 @@ ENTRIES = (
             close=("vin", "car"), reach=120, after=48,
         ),
         score=0.85,
-        examples=("VIN - «1VGUMADB458FD6036».", "vin_number=«1VGUMADB458FD6036»", "«1VGUMADB458FD6036» <- VIN, please store it"),
-        counterexamples=("1VGUMADB458FD6036", "VIN 1VGUMADB458FD6037", "un vin de pays que nous aimons 1VGUMADB458FD6036"),
+        examples=("VIN - «0FXGAEPR554PL6768».", "vin_number=«0FXGAEPR554PL6768»", "«0FXGAEPR554PL6768» <- VIN, please store it"),
+        counterexamples=("0FXGAEPR554PL6768", "VIN 1VGUMADB458FD6037", "un vin de pays que nous aimons 0FXGAEPR554PL6768"),
     ),
 )  # fmt: skip
