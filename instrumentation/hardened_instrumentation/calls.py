@@ -238,6 +238,10 @@ class Reply(Protocol):
         """Let the SDK see `body` instead."""
         ...
 
+    def label(self, name: str, value: str) -> None:
+        """Add a header to the response."""
+        ...
+
     def attach(self, session: StreamSession) -> None:
         """Let `session` see and change the events of an `events` reply."""
         ...
@@ -312,17 +316,27 @@ class Limits:
     silence: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Somewhere else to send a call. Without an address it is the client's own, with another key."""
+
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+
+
 @dataclass(slots=True)
 class Send(Effect[Reply]):
     """Let the SDK send the call. A flow may send several times: the last answer is delivered, the others are dropped.
 
     `scope` is entered around the SDK's work, in its frame. `attempt` is how often the flow has sent the call before.
+    With `to` it goes there instead of to the client's own address.
     """
 
     call: Call
     scope: AbstractContextManager[object]
     attempt: int = 0
     limits: Limits | None = None
+    to: Destination | None = None
 
 
 @dataclass(slots=True)
@@ -354,6 +368,14 @@ class Peek(Effect[bool]):
     reply: Reply
     enough: Callable[[bytes], bool]
     timeout: float | None = None
+
+
+@dataclass(slots=True)
+class Compose(Effect[Reply]):
+    """Make a reply that no provider has sent; `body` is JSON, or the bytes of a stream of events."""
+
+    body: Json | bytes
+    content_type: str = "application/json"
 
 
 @dataclass(slots=True)

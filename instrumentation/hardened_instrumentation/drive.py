@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from typing import Any, Protocol, cast
 
-from hardened_instrumentation.calls import Call, Deliver, Effect, Flow, Limits, Peek, Reply, Send, Sleep, Work
+from hardened_instrumentation.calls import Call, Compose, Deliver, Effect, Flow, Limits, Peek, Reply, Send, Sleep, Work
 
 _current: ContextVar[Exchange | None] = ContextVar("hardened_exchange", default=None)
 
@@ -51,6 +51,18 @@ class Arrived(Reply, Protocol):
 
     async def adrop(self) -> None:
         """`drop` for an async caller."""
+        ...
+
+
+class Desk(Protocol):
+    """What the seam does for a flow outside a request. For an async caller `deliver` returns something to await."""
+
+    def compose(self, effect: Compose) -> Reply:
+        """A reply that no provider has sent."""
+        ...
+
+    def deliver(self, reply: Reply) -> Any:
+        """The SDK's own object for a composed reply."""
         ...
 
 
@@ -99,12 +111,17 @@ class Exchange:
 
     # Sync
 
-    def run(self, transmit: Callable[[Send], Any]) -> Any:
+    def run(self, transmit: Callable[[Send], Any], desk: Desk) -> Any:
         """Drive the flow; `transmit` lets the SDK perform the request and returns the SDK's object."""
         self.send(None)
         while True:
             self._perform()
             effect = self.effect
+            if isinstance(effect, Compose):
+                self.send(desk.compose(effect))
+                continue
+            if isinstance(effect, Deliver):
+                return self._hand_over(lambda reply=effect.reply: desk.deliver(reply))
             if not isinstance(effect, Send):
                 raise RuntimeError(f"a flow must send before it ends, got {effect!r}")
             try:
@@ -132,15 +149,18 @@ class Exchange:
             except BaseException:
                 reply.drop()
                 raise
-            try:
-                result = deliver()
-            except BaseException as error:
-                if not self.finished:
-                    self.throw(error)
-                raise
-            if isinstance(self.effect, Deliver):
-                self.send(result)
-            return result
+            return self._hand_over(deliver)
+
+    def _hand_over(self, deliver: Callable[[], Any]) -> Any:
+        try:
+            result = deliver()
+        except BaseException as error:
+            if not self.finished:
+                self.throw(error)
+            raise
+        if isinstance(self.effect, Deliver):
+            self.send(result)
+        return result
 
     def _delivers(self, reply: Reply) -> bool:
         return self.effect is None or (isinstance(self.effect, Deliver) and self.effect.reply is reply)
@@ -157,12 +177,17 @@ class Exchange:
 
     # Async: the same steps, awaiting the SDK
 
-    async def arun(self, transmit: Callable[[Send], Awaitable[Any]]) -> Any:
+    async def arun(self, transmit: Callable[[Send], Awaitable[Any]], desk: Desk) -> Any:
         """`run` for an async caller."""
         self.send(None)
         while True:
             await self._aperform()
             effect = self.effect
+            if isinstance(effect, Compose):
+                self.send(desk.compose(effect))
+                continue
+            if isinstance(effect, Deliver):
+                return await self._ahand_over(lambda reply=effect.reply: desk.deliver(reply))
             if not isinstance(effect, Send):
                 raise RuntimeError(f"a flow must send before it ends, got {effect!r}")
             try:
@@ -212,15 +237,18 @@ class Exchange:
             except BaseException:
                 await reply.adrop()
                 raise
-            try:
-                result = await deliver()
-            except BaseException as error:
-                if not self.finished:
-                    self.throw(error)
-                raise
-            if isinstance(self.effect, Deliver):
-                self.send(result)
-            return result
+            return await self._ahand_over(deliver)
+
+    async def _ahand_over(self, deliver: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            result = await deliver()
+        except BaseException as error:
+            if not self.finished:
+                self.throw(error)
+            raise
+        if isinstance(self.effect, Deliver):
+            self.send(result)
+        return result
 
     async def _aperform(self, kinds: type[Effect[Any]] | tuple[type[Effect[Any]], ...] = (Work, Sleep)) -> None:
         while isinstance(effect := self.effect, kinds):

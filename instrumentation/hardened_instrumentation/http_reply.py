@@ -64,6 +64,9 @@ class HttpReply:
         self.response.__dict__.pop("_text", None)
         self.make_readable_again()
 
+    def label(self, name: str, value: str) -> None:
+        self.response.headers[name] = value
+
     def make_readable_again(self) -> None:
         """The body is at hand, decoded; an application that reads it raw finds it as it is now."""
         response = self.response
@@ -274,14 +277,19 @@ def _wrap(response: Any, passage: Passage[Any]) -> Any:
     return body(inner, passage)
 
 
+def response_class(request: Any) -> Any:
+    """The class of the responses to a request, of `httpx` or of `httpx2`."""
+    return _package(request.__class__).Response
+
+
 @lru_cache(maxsize=16)
-def _package(response_type: type) -> ModuleType:
-    """The `httpx` or `httpx2` that a response comes from."""
-    for base in response_type.__mro__:
+def _package(kind: type) -> ModuleType:
+    """The `httpx` or `httpx2` that a request or response comes from."""
+    for base in kind.__mro__:
         root = base.__module__.partition(".")[0]
-        if base.__name__ == "Response" and root in ("httpx", "httpx2"):
+        if base.__name__ in ("Request", "Response") and root in ("httpx", "httpx2"):
             return sys.modules[root]
-    raise TypeError(f"{response_type.__module__}.{response_type.__qualname__} is no response of httpx or httpx2")
+    raise TypeError(f"{kind.__module__}.{kind.__qualname__} is of neither httpx nor httpx2")
 
 
 @lru_cache(maxsize=2)

@@ -13,12 +13,13 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from hardened_instrumentation.calls import Handler, Send
+from hardened_instrumentation.calls import Call, Compose, Handler, Reply, Send
 from hardened_instrumentation.drive import Exchange, active
+from hardened_instrumentation.elsewhere import client_for, harmless
 from hardened_instrumentation.framing import dump_json, parse_json
-from hardened_instrumentation.http_reply import HttpReply
+from hardened_instrumentation.http_reply import HttpReply, response_class
 from hardened_instrumentation.patches import Patches, SeamMissing
 from hardened_instrumentation.routes import Describe
 
@@ -69,13 +70,14 @@ def _request(original: Callable[..., Any], describe: Describe, current: Active) 
     @functools.wraps(original)
     def request(self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
         def transmit(effect: Send) -> Any:
-            return original(self, cast_to, _apply(effect, self, options, key), stream=stream, stream_cls=stream_cls)
+            client = self if effect.to is None else client_for(self, effect.call.sdk, effect.to)
+            return original(client, cast_to, _apply(effect, client, options, key), stream=stream, stream_cls=stream_cls)
 
         exchange = _begin(self, options, stream, describe, current)
         if exchange is None:
             return original(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         key = _idempotency_key(self, options)
-        return exchange.run(transmit)
+        return exchange.run(transmit, _Desk(exchange.call, self, cast_to, options, stream, stream_cls))
 
     return request
 
@@ -84,17 +86,50 @@ def _arequest(original: Callable[..., Any], describe: Describe, current: Active)
     @functools.wraps(original)
     async def request(self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
         async def transmit(effect: Send) -> Any:
+            client = self if effect.to is None else client_for(self, effect.call.sdk, effect.to)
             return await original(
-                self, cast_to, _apply(effect, self, options, key), stream=stream, stream_cls=stream_cls
+                client, cast_to, _apply(effect, client, options, key), stream=stream, stream_cls=stream_cls
             )
 
         exchange = _begin(self, options, stream, describe, current)
         if exchange is None:
             return await original(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         key = _idempotency_key(self, options)
-        return await exchange.arun(transmit)
+        return await exchange.arun(transmit, _Desk(exchange.call, self, cast_to, options, stream, stream_cls))
 
     return request
+
+
+class _Desk:
+    """`drive.Desk` for one call of one client."""
+
+    __slots__ = ("_call", "_cast_to", "_client", "_options", "_stream", "_stream_cls")
+
+    def __init__(self, call: Call, client: Any, cast_to: Any, options: Any, stream: bool, stream_cls: Any) -> None:
+        self._call = call
+        self._client = client
+        self._cast_to = cast_to
+        self._options = options
+        self._stream = stream
+        self._stream_cls = stream_cls
+
+    def compose(self, effect: Compose) -> HttpReply:
+        content = effect.body if isinstance(effect.body, bytes) else dump_json(effect.body)
+        request = self._client._build_request(_without_body(self._options))
+        response = response_class(request)(
+            200, headers={"content-type": effect.content_type}, content=content, request=request
+        )
+        return HttpReply(response, self._call, streamed=self._stream)
+
+    def deliver(self, reply: Reply) -> Any:
+        options = self._options.model_copy()
+        return self._client._process_response(
+            cast_to=self._client._maybe_override_cast_to(self._cast_to, options),
+            options=options,
+            response=cast(HttpReply, reply).response,
+            stream=self._stream,
+            stream_cls=self._stream_cls,
+        )
 
 
 def _process_response(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -210,8 +245,9 @@ def _apply(effect: Send, client: Any, options: Any, key: str | None) -> Any:
         update["extra_json"] = None
         if getattr(options, "content", None) is not None:  # the body came as bytes, and goes as bytes
             update["json_data"], update["content"] = None, dump_json(call.body)
-    headers = _headers(effect, _mapping(options.headers))
-    if headers:
+    given = _mapping(options.headers)
+    headers = _headers(effect, given if effect.to is None or effect.to.base_url is None else harmless(given))
+    if headers is not given:
         update["headers"] = headers
     if call.max_retries is not None:
         update["max_retries"] = call.max_retries
@@ -228,6 +264,10 @@ def read_timeout(client: Any, options: Any) -> float | None:
     return getattr(timeout, "read", timeout)
 
 
+def _without_body(options: Any) -> Any:
+    return options.model_copy(update={"json_data": None, "extra_json": None, "files": None})
+
+
 def _timeout(client: Any, options: Any) -> Any:
     """The time-out of a request as the application has set it: a number, an object with four of them, or none."""
     given = options.timeout
@@ -242,12 +282,12 @@ def _shorter(timeout: Any, seconds: float) -> Any:
     return type(timeout)(**{name: seconds if part is None else min(part, seconds) for name, part in parts.items()})
 
 
-def _headers(effect: Send, given: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The request's headers, if they differ from those that the application has given."""
+def _headers(effect: Send, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The headers that the application has given, with ours."""
     added = effect.call.headers
     if effect.attempt and all(name.lower() != RETRY_COUNT for name in given):  # as the SDK counts its own
         added = {**added, RETRY_COUNT: str(effect.attempt)}
-    return {**given, **added} if added else None
+    return {**given, **added} if added else given
 
 
 def _idempotency_key(client: Any, options: Any) -> str | None:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from hardened.guards.verdict import Verdict as Verdict
     from hardened.policy.active import configure as configure
     from hardened.policy.schema import Policy as Policy
+    from hardened.resilience.last import CallOutcome as CallOutcome
+    from hardened.resilience.last import last_call as last_call
     from hardened.setup import instrument as instrument
     from hardened.setup import uninstrument as uninstrument
     from hardened.spend.alerts import on_alert as on_alert
@@ -48,7 +50,9 @@ _HOMES = {
     "BlockedError": "hardened.errors",
     "BudgetExceeded": "hardened.errors",
     "CallError": "hardened.errors",
+    "CallOutcome": "hardened.resilience.last",
     "DeadlineExceeded": "hardened.errors",
+    "last_call": "hardened.resilience.last",
     "HardenedError": "hardened.errors",
     "InvalidResponse": "hardened.errors",
     "KilledError": "hardened.errors",
@@ -81,6 +85,7 @@ __all__ = [
     "BlockedError",
     "BudgetExceeded",
     "CallError",
+    "CallOutcome",
     "DeadlineExceeded",
     "HardenedError",
     "InvalidResponse",
@@ -104,6 +109,7 @@ __all__ = [
     "flush",
     "guard",
     "instrument",
+    "last_call",
     "load_traces",
     "on_alert",
     "propagate",

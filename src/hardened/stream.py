@@ -48,6 +48,10 @@ class Check(Protocol):
         """The body is over. Returns what to raise."""
         ...
 
+    def ended(self, response: ResponseView | None) -> None:
+        """The stream is over, whatever ended it; called once. `response` is what came, if that can be said."""
+        ...
+
 
 class Field(Protocol):
     """A text that grows, on its way to the application."""
@@ -161,7 +165,7 @@ class GuardedStream(Rewriting[StreamGuard]):
             self._check.saw(event, self._so_far)
         view = read_event(reader, event)
         if view is None:
-            self._check = None  # nobody knows any more where the answer ends
+            self._lost_track()
             self._guard_raw(event)
             return (event,)
         if view.content:
@@ -191,6 +195,12 @@ class GuardedStream(Rewriting[StreamGuard]):
             self._end(how, error)
         return tails
 
+    def _lost_track(self) -> None:
+        """Nobody knows any more where the answer ends."""
+        if self._check is not None:
+            self._check.ended(None)
+            self._check = None
+
     def _judge(self, how: Ending, error: BaseException | None) -> None:
         """Raise if the stream should have gone on."""
         if self._check is None or self._reader is None or how in ("closed", "cancelled"):
@@ -210,6 +220,8 @@ class GuardedStream(Rewriting[StreamGuard]):
     def _end(self, how: Ending, error: BaseException | None) -> None:
         for field in self._fields.values():  # what was held back of a stream that was left is never released
             self._record.held(field.max_held)
+        if self._check is not None and self._reader is not None:
+            self._check.ended(response_of(self._reader))
         self._record.stream_ended(how, error, self._reader)
 
     def _begin(self, slot: Slot) -> StreamGuard | None:

@@ -126,11 +126,16 @@ SAMPLES = {
     "replicas": ("4", 4),
     "budgets_when_down": ("closed", "closed"),
     "limits_when_down": ("open", "open"),
+    "failures": ("7", 7),
+    "ratio": ("0.4", 0.4),
+    "window": ("30", 30.0),
+    "recovery": ("10", 10.0),
+    "successes": ("2", 2),
 }
 SCALARS = [
     tuple("pii" if step == "*" else step for step in path)
     for path, _ in leaves()
-    if ("*" not in path or path[0] == "detectors") and path[-1] not in ("options", "operators")
+    if ("*" not in path or path[0] == "detectors") and path[-1] not in ("options", "operators", "routes", "residency")
 ]
 
 

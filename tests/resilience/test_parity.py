@@ -36,7 +36,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-ATTEMPT = {"hardened.error.class": "provider", "error.type": "server_error"}
+ATTEMPT = {"hardened.target": "primary", "hardened.error.class": "provider", "error.type": "server_error"}
 
 
 def outcome(caller: Caller, provider: FakeProvider) -> Any:

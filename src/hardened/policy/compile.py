@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def compile(policy: Policy, source: str = "policy", origins: Mapping[KeyPath, str] | None = None) -> Plan:
     """The rules of a policy by stage, in the order in which they run.
 
-    Raises PolicyError for a detector that is neither built in, nor registered, nor offered by an installed package, and
-    for options that a detector does not accept; `source` and `origins` (see `load.Loaded`) say where they were said.
+    Raises PolicyError for a detector that is neither built in, nor registered, nor offered by an installed package, for
+    options that a detector does not accept, and for targets and routes that do not fit together; `source` and
+    `origins` (see `load.Loaded`) say where they were said.
     """
     detectors = effective(policy)
     if set(policy.detectors) - set(BUILT_IN) or any(one.options for one in detectors.values()):
@@ -34,6 +35,10 @@ def compile(policy: Policy, source: str = "policy", origins: Mapping[KeyPath, st
         from hardened.policy.check_operators import check as check_operators
 
         check_operators(policy, operators, source, origins or {})
+    if policy.targets or policy.routes:
+        from hardened.policy import check_targets
+
+        check_targets.check(policy, source, origins or {})
     return Plan(
         mode=policy.mode,
         rules={stage: tuple(_rules(detectors, stage)) for stage in STAGES},

@@ -138,7 +138,7 @@ def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> D
     if source is None:
         directory = cwd or Path()
         file = next((directory / name for name in FILE_NAMES if _lies_there(directory / name)), None)
-        return _without_host(_from_file(file), env) if file else Draft("zero configuration", {})
+        return _without_targets(_without_host(_from_file(file), env)) if file else Draft("zero configuration", {})
     if isinstance(source, Policy):
         return Draft("Policy object", _plain(source))
     if isinstance(source, Mapping):
@@ -172,6 +172,22 @@ def _without_host(found: Draft, env: Mapping[str, str]) -> Draft:
             f"chose it. Set LANGFUSE_BASE_URL, or name the file in {POLICY_VARIABLE} or configure()."
         )
     found.set((*path, "host"), None, found.origins.get((*path, "host"), found.source))
+    return found
+
+
+def _without_targets(found: Draft) -> Draft:
+    """A found policy without routes to other addresses: it may be a stranger's, and would have the users' questions
+    sent there."""
+    targets = found.data.get("targets")
+    named: Mapping[str, Any] = typing.cast(Mapping[str, Any], targets) if isinstance(targets, Mapping) else {}
+    if found.data.get("routes") and any(_at(named, (name, "base_url")) for name in named):
+        from hardened.telemetry.notice import warn_once
+
+        warn_once(
+            f"{found.source}: routes are ignored, because a target has a base_url and nobody chose this file. "
+            f"Name it in {POLICY_VARIABLE} or configure()."
+        )
+        found.data["routes"] = {}
     return found
 
 

@@ -3,14 +3,42 @@
 What is left open (None) is as the preset says, see `hardened.resilience.plan`.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from hardened.policy.section import Section
+from hardened.policy.section import SecretCredential, Section
 
 MAX_SECONDS: Final = 86_400.0  # a day
 Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
+
+
+class BreakerPolicy(Section):
+    """When a target that fails is left alone for a while."""
+
+    enabled: bool | None = Field(None, description="Whether targets have breakers. Preset `observe`: no.")
+    failures: int = Field(5, gt=0, le=100_000, description="So many failures within `window` open it…")
+    ratio: float = Field(0.5, gt=0, le=1, description="…if they are at least this share of the requests in it.")
+    window: Seconds = Field(60.0, description="Seconds that count, up to now.")
+    recovery: Seconds = Field(30.0, description="Seconds after which a probe is let through.")
+    successes: int = Field(3, gt=0, le=1000, description="So many good probes in a row close it.")
+
+
+class Target(Section):
+    """Somebody who can answer when the client's own service does not."""
+
+    provider: Literal["openai", "anthropic", "groq"] | None = Field(
+        None, description="The SDK whose calls it can serve; required unless it is a `static` text."
+    )
+    base_url: str | None = Field(
+        None, pattern="^https?://", description="Where it is. Default: where the client's own service is."
+    )
+    api_key: SecretCredential | None = Field(
+        None, description="Its key, as `env:HARDENED_…`. Required with `base_url`; default: the client's own."
+    )
+    model: str | None = Field(None, description="The model to ask for. Default: that of the request.")
+    region: str | None = Field(None, description="Where it keeps data, in your own words; see `residency`.")
+    static: str | None = Field(None, description="A text that is the answer, in place of everything above.")
 
 
 class Resilience(Section):
@@ -40,3 +68,4 @@ class Resilience(Section):
     validate_answers: bool | None = Field(
         None, description="Whether what is no answer (HTML, a stream that broke off) is an error. Preset `observe`: no."
     )
+    breaker: BreakerPolicy = Field(default_factory=BreakerPolicy.model_construct)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Discriminator, Field, SecretStr, Tag
 
 from hardened.guards.plan import MAX_VALUES, OperatorName
-from hardened.policy.resilience import Resilience
+from hardened.policy.resilience import Resilience, Target
 from hardened.policy.section import REFERABLE as REFERABLE
 from hardened.policy.section import REFERENCE, Credential, SecretCredential, Section
 from hardened.policy.spend import Budgets, Kill, Spend, Store
@@ -226,6 +226,17 @@ class Policy(Section):
     redaction: Redaction = Field(default_factory=Redaction.model_construct)
     telemetry: Telemetry = Field(default_factory=Telemetry.model_construct)
     resilience: Resilience = Field(default_factory=Resilience.model_construct)
+    targets: dict[str, Target] = Field(
+        default_factory=dict[str, Target], description="Who else can answer, by names of your choice."
+    )
+    routes: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict[str, tuple[str, ...]],
+        description="Targets to ask, in order, when the client's own service fails: by feature, or `default`.",
+    )
+    residency: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict[str, tuple[str, ...]],
+        description="Regions of targets to which data may go: by tenant, or `default`.",
+    )
     budgets: Budgets = Field(default_factory=Budgets.model_construct)
     spend: Spend = Field(default_factory=Spend.model_construct)
     store: Store = Field(default_factory=Store.model_construct)

@@ -1,38 +1,60 @@
-"""One logical call, sent as often as it takes. The only place that sends again: the SDK's own retries are off."""
+"""One logical call, sent as often as it takes, to one target after the other.
+
+The only place that sends again: the SDK's own retries are off.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, NoReturn
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from hardened.errors import DeadlineExceeded, InvalidResponse, as_sdk_error
-from hardened.resilience import backoff
+from hardened.resilience import backoff, statics
 from hardened.resilience.answers import CHECKED, of_reply
 from hardened.resilience.classify import Fault, of_error
+from hardened.resilience.health import Health
+from hardened.resilience.last import CallOutcome, remember
 from hardened.resilience.plan import Plan, current
 from hardened.resilience.retry_budget import budget
 from hardened.resilience.streams import Faulty, Opening, StreamCheck
+from hardened.resilience.targets import PRIMARY, Target, unservable
 from hardened.spend.ledger import not_billed
 from hardened.telemetry.record import CallRecord
 from hardened_instrumentation.calls import Call, Effect, Limits, Peek, Reply, Send, Sleep, perform
+from hardened_instrumentation.routes import provider_of_host
+
+SERVED_BY: Final = "x-hardened-served-by"
+"""Header of a response, where the policy names more than one target."""
+
+PATIENCE: Final = 3.0
+"""Seconds that a provider may ask us to wait where another target could answer at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the provider answered in the end; of a stream, its begin, and what watches over the rest."""
+    """What was answered in the end; of a stream, its begin, and what watches over the rest."""
 
     reply: Reply
     check: StreamCheck | None = None
 
 
-def send(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Answer]:
-    """The provider's answer to `call`.
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a target did not answer, and what the application sees if nobody else does."""
 
-    Raises what the SDK raised for the last request, as it is; `InvalidResponse` if that was no answer;
-    `DeadlineExceeded` when time is up.
+    fault: Fault
+    error: Exception
+    billed: bool
+
+
+def send(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Answer]:
+    """The answer to `call`.
+
+    Raises what the SDK raised for the last request to the client's own service, as it is; `InvalidResponse` if that
+    was no answer; `DeadlineExceeded` when time is up.
     """
     if call.retries is None or call.native_span:  # only the SDK can send it again, or its span shall cover all requests
         return Answer((yield from perform(Send(call, record.scope()))))
@@ -47,52 +69,132 @@ class _Attempts:
         self._call = call
         self._plan = plan
         self._record = record
-        self._retries = call.retries if plan.retries is None else plan.retries
+        self._retries = (call.retries if plan.retries is None else plan.retries) or 0
+        self._body = call.body
+        self._sent = 0
         self._began = time.monotonic()
-        self._deadline = self._ends()
+        own = None if plan.deadline is None else self._began + plan.deadline
+        self._deadline = _least(own, record.deadline)
+        self._targets = [Target(PRIMARY, call.sdk), *self._fallbacks()]
         if plan.retry_budget is not None:
             budget.called(plan.retry_budget)
 
-    def _ends(self) -> float | None:
-        """When the call must be over: as the policy or the code around the call says, whatever is earlier."""
-        own = None if self._plan.deadline is None else self._began + self._plan.deadline
-        ends = [end for end in (own, self._record.deadline) if end is not None]
-        return min(ends, default=None)
+    def _fallbacks(self) -> list[Target]:
+        """The targets after the client's own that can serve this call; why others cannot is recorded."""
+        found: list[Target] = []
+        for target in self._plan.fallbacks(self._record.feature):
+            reason = unservable(self._call, target, self._plan.regions(self._record.tenant))
+            if reason is None:
+                found.append(target)
+            else:
+                self._record.target_skipped(target.name, reason)
+        return found
 
     def send(self) -> Generator[Effect[Any], Any, Answer]:
-        for attempt in count():
-            self._record.sending(attempt)
+        failures: list[Failure] = []
+        for place, target in enumerate(self._targets):
+            more = place + 1 < len(self._targets)
+            if target.static is not None:
+                reply = yield from perform(statics.compose(self._call, target.static))
+                return self._served(target, Answer(reply))
+            health = Health(target.health_name(self._call), self._plan.breaker if self._call.operation else None)
+            gate = yield from health.allows()
+            if more and not gate.allowed:
+                self._record.target_skipped(target.name, "its breaker is open")
+                continue
+            result = yield from self._ask(target, health, more=more)
+            if isinstance(result, Answer):
+                return self._served(target, result)
+            failures.append(result)
+            if not result.fault.elsewhere:
+                break
+            if more and result.billed:
+                yield from self._charge_again()
+        raise _told(failures)
+
+    def _ask(self, target: Target, health: Health, *, more: bool) -> Generator[Effect[Any], Any, Answer | Failure]:
+        """Send to one target, again if need be. `more`: whether others can be asked after it."""
+        self._aim(target)
+        attempt = 0
+        while True:
             limits = self._limits()
             reply: Reply | None = None
             try:
-                reply = yield from perform(Send(self._call, self._record.scope(), attempt, limits))
+                self._record.sending(self._sent)
+                scope = self._record.scope()
+                reply = yield from perform(Send(self._call, scope, self._sent, limits, target.destination))
                 yield from self._inspect(reply, limits)
-                return Answer(reply, self._check(reply))
             except Exception as error:
                 found = error.fault if isinstance(error, Faulty) else of_error(self._call.sdk, error)
                 if found is None:
+                    health.tell_later("neutral")
                     raise
-                wait = self._wait(found, attempt)
-                self._record.attempt_failed(attempt, found.kind, found.code, wait)
+                gate = yield from health.tell("fail" if found.counts else "neutral")
+                wait = None if more and gate.state == "open" else self._wait(found, attempt, more=more)
+                self._record.attempt_failed(self._sent, target.name, found.kind, found.code, wait)
+                self._sent += 1
                 if wait is None:
-                    if reply is not None and _is_said(reply, found):
+                    if reply is not None and _is_said(reply, found) and not (more and found.elsewhere):
                         return Answer(reply)
-                    self._fail(found, error, limits)
+                    return Failure(found, self._as_seen(found, error, limits), billed=not not_billed(error))
                 billed = not not_billed(error)
-            if self._record.charge is not None and billed:
-                yield from self._record.charge.again()
+            except BaseException:
+                health.tell_later("neutral")
+                raise
+            else:
+                self._sent += 1
+                return Answer(reply, (yield from self._watch(reply, health)))
+            if billed:
+                yield from self._charge_again()
             yield from perform(Sleep(wait))
-        raise AssertionError("unreachable")
+            attempt += 1
+
+    def _charge_again(self) -> Generator[Effect[Any], Any, None]:
+        """The request that failed may cost money: the next one needs some of its own."""
+        if self._record.charge is not None:
+            yield from self._record.charge.again()
+
+    def _aim(self, target: Target) -> None:
+        """Make the call one for `target`."""
+        call = self._call
+        if target.model is not None and self._body is not None:
+            call.replace({**self._body, "model": target.model})
+        if target.destination is not None and target.destination.base_url is not None:
+            address = urlsplit(target.destination.base_url)
+            call.server_address = address.hostname
+            call.server_port = address.port or (443 if address.scheme == "https" else 80)
+            call.provider = provider_of_host(address.hostname or "", call.provider)
+
+    def _watch(self, reply: Reply, health: Health) -> Generator[Effect[Any], Any, StreamCheck | None]:
+        """What follows a stream to its end; of other answers, the health of the target is told at once."""
+        if reply.kind == "events" and self._plan.validates and self._call.operation in CHECKED:
+            return StreamCheck(self._call, self._deadline, health.tell_later)
+        yield from health.tell("ok")
+        return None
+
+    def _served(self, target: Target, answer: Answer) -> Answer:
+        outcome = CallOutcome(target.name, target.static is not None, self._sent)
+        remember(outcome)
+        if len(self._targets) > 1:
+            answer.reply.label(SERVED_BY, target.name)
+            self._record.served_by(target.name, degraded=outcome.degraded)
+        return answer
 
     def _limits(self) -> Limits:
         """How long the next request may take."""
-        left = None if self._deadline is None else self._deadline - time.monotonic()
+        left = self._left()
         if left is not None and left <= 0:
             raise self._late()
         plan = self._plan
-        answer = plan.first_token_timeout if self._call.stream else plan.attempt_timeout
-        silence = plan.stream_idle_timeout or plan.first_token_timeout
-        return Limits(_least(answer, left), _least(silence, left))
+        return Limits(
+            _least(self._own_limit(), left), _least(plan.stream_idle_timeout or plan.first_token_timeout, left)
+        )
+
+    def _own_limit(self) -> float | None:
+        return self._plan.first_token_timeout if self._call.stream else self._plan.attempt_timeout
+
+    def _left(self) -> float | None:
+        return None if self._deadline is None else self._deadline - time.monotonic()
 
     def _inspect(self, reply: Reply, limits: Limits) -> Generator[Effect[Any], Any, None]:
         """Raises `Faulty` for an answer that is none, and what reading raises."""
@@ -115,18 +217,20 @@ class _Attempts:
         if ended:
             opening.ended()
 
-    def _check(self, reply: Reply) -> StreamCheck | None:
-        if reply.kind == "events" and self._plan.validates and self._call.operation in CHECKED:
-            return StreamCheck(self._call, self._deadline)
-        return None
+    def _wait(self, found: Fault, attempt: int, *, more: bool) -> float | None:
+        """Seconds until the same target is asked again; `None` if it shall not be.
 
-    def _wait(self, found: Fault, attempt: int) -> float | None:
-        """Seconds until the same request goes out again; `None` if it shall not."""
-        if not found.again or attempt >= (self._retries or 0):
+        Where others can be asked, one that fails is asked once more, one that is silent or wants us to wait is not.
+        """
+        retries = self._retries
+        if more and found.kind != "throttle":
+            retries = min(retries, 0 if found.code == "timeout" else 1)
+        if not found.again or attempt >= retries:
             return None
         left = self._left()
         asked = found.retry_after
-        if asked is not None and asked > (backoff.LONGEST if left is None else left):
+        longest = PATIENCE if more else backoff.LONGEST if left is None else left
+        if asked is not None and asked > longest:
             return None
         wait = backoff.pause(attempt) if asked is None else backoff.after(asked)
         if left is not None and wait >= left:
@@ -135,21 +239,25 @@ class _Attempts:
             return None
         return wait
 
-    def _left(self) -> float | None:
-        return None if self._deadline is None else self._deadline - time.monotonic()
-
-    def _fail(self, found: Fault, error: Exception, limits: Limits) -> NoReturn:
-        """The call has failed for good: raise what the application shall see."""
-        if found.code == "timeout" and self._deadline is not None and limits.answer is not None:
-            own = self._plan.first_token_timeout if self._call.stream else self._plan.attempt_timeout
-            if own is None or limits.answer < own:  # it was the deadline that ended it
-                raise self._late() from None
+    def _as_seen(self, found: Fault, error: Exception, limits: Limits) -> Exception:
+        """What the application shall see of a failure."""
+        own = self._own_limit()
+        if found.code == "timeout" and limits.answer is not None and (own is None or limits.answer < own):
+            return self._late()  # it was the deadline that ended it
         if isinstance(error, Faulty):
-            raise as_sdk_error(InvalidResponse, self._call.sdk)(reason=found.code, error_class=found.kind) from None
-        raise error
+            return as_sdk_error(InvalidResponse, self._call.sdk)(reason=found.code, error_class=found.kind)
+        return error
 
     def _late(self) -> DeadlineExceeded:
         return as_sdk_error(DeadlineExceeded, self._call.sdk)(seconds=time.monotonic() - self._began)
+
+
+def _told(failures: list[Failure]) -> Exception:
+    """The error of the client's own service, with a note on how others failed."""
+    first, *others = failures
+    for other in others:
+        first.error.add_note(f"hardened: a fallback was asked too, and failed: {other.fault.kind} ({other.fault.code})")
+    return first.error
 
 
 def _is_said(reply: Reply, found: Fault) -> bool:

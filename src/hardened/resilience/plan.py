@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hardened.policy.active import active
+from hardened.policy.schema import reveal
+from hardened.resilience.targets import Target
+from hardened.store.breaker import BreakerRule
+from hardened_instrumentation.calls import Destination
 
 if TYPE_CHECKING:
+    from hardened.policy.resilience import BreakerPolicy
+    from hardened.policy.resilience import Target as TargetPolicy
     from hardened.policy.schema import Policy, PresetName
+
+DEFAULT: Final = "default"
+"""The key of what holds for all features, or tenants, that are not named."""
 
 
 class Preset(NamedTuple):
@@ -22,10 +31,11 @@ class Preset(NamedTuple):
     first_token_timeout: float | None = None
     stream_idle_timeout: float | None = None
     validate_answers: bool = True
+    breaker: bool = True
 
 
 PRESETS: Final[Mapping[PresetName, Preset]] = {
-    "observe": Preset(validate_answers=False),
+    "observe": Preset(validate_answers=False, breaker=False),
     "balanced": Preset(),
     "strict": Preset(
         retries=3,
@@ -55,6 +65,17 @@ class Plan:
     stream_idle_timeout: float | None
     validates: bool
     buffers: bool
+    breaker: BreakerRule | None
+    routes: Mapping[str, tuple[Target, ...]]
+    residency: Mapping[str, tuple[str, ...]]
+
+    def fallbacks(self, feature: str | None) -> tuple[Target, ...]:
+        """Whom to ask, in order, when the client's own service does not answer."""
+        return self.routes.get(feature or DEFAULT) or self.routes.get(DEFAULT, ())
+
+    def regions(self, tenant: str | None) -> tuple[str, ...] | None:
+        """The regions of targets to which data may go; `None`: all."""
+        return self.residency.get(tenant or DEFAULT) or self.residency.get(DEFAULT)
 
 
 class _State:
@@ -75,7 +96,9 @@ def current() -> Plan:
 def compile(policy: Policy) -> Plan:
     """The plan of a policy. Where the mode is not `enforce`, what the policy does not say itself changes nothing."""
     preset = PRESETS[policy.preset if policy.mode == "enforce" else "observe"]
-    said = {name: getattr(policy.resilience, name) for name in Preset._fields}
+    resilience = policy.resilience
+    said = {name: getattr(resilience, name) for name in Preset._fields if name != "breaker"}
+    said["breaker"] = resilience.breaker.enabled
     chosen = preset._replace(**{name: value for name, value in said.items() if value is not None})
     return Plan(
         retries=chosen.retries,
@@ -86,4 +109,21 @@ def compile(policy: Policy) -> Plan:
         stream_idle_timeout=chosen.stream_idle_timeout,
         validates=chosen.validate_answers,
         buffers=policy.stream == "buffer",
+        breaker=_rule(resilience.breaker) if chosen.breaker else None,
+        routes={
+            feature: tuple(_target(name, policy.targets[name]) for name in names if name in policy.targets)
+            for feature, names in policy.routes.items()
+        },
+        residency=policy.residency,
     )
+
+
+def _rule(breaker: BreakerPolicy) -> BreakerRule:
+    return BreakerRule(breaker.failures, breaker.ratio, breaker.window, breaker.recovery, breaker.successes)
+
+
+def _target(name: str, said: TargetPolicy) -> Target:
+    key = reveal(said.api_key)
+    elsewhere = said.base_url is not None or key is not None
+    destination = Destination(said.base_url, key) if elsewhere else None
+    return Target(name, said.provider, destination, said.model, said.region, said.static)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hardened.errors import StreamInterrupted, as_sdk_error
 from hardened.resilience.answers import begins, lacks_only_its_end, of_event
 from hardened.resilience.classify import Fault, fault, of_error
+from hardened.store.breaker import Event
 from hardened.stream import read_event, response_of
 from hardened_instrumentation.calls import Call, Ending, EventReader, Reply, ResponseView, WireEvent
 
@@ -57,9 +58,11 @@ class Opening:
 class StreamCheck:
     """`stream.Check`: what comes after the first content can only be told, not taken back."""
 
-    def __init__(self, call: Call, deadline: float | None) -> None:
+    def __init__(self, call: Call, deadline: float | None, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
         self._sdk = call.sdk
         self._deadline = deadline
+        self._failed = False
         self._unsure = False  # the last event may have been the terminal one, which no reader can tell
 
     def saw(self, event: WireEvent, so_far: Callable[[], ResponseView]) -> None:
@@ -80,7 +83,13 @@ class StreamCheck:
         found = of_error(self._sdk, error) if error is not None else None
         return None if found is None else self._interrupted(found, response)
 
+    def ended(self, response: ResponseView | None) -> None:
+        """The stream is over, whatever ended it: tell the target's health."""
+        whole = self._unsure or (response is not None and response.complete)
+        self._tell("fail" if self._failed else "ok" if whole else "neutral")  # who leaves says nothing of the target
+
     def _interrupted(self, found: Fault, response: ResponseView) -> StreamInterrupted:
+        self._failed = found.counts and found.code != "deadline"
         parts = [part for message in response.messages for part in message["parts"] if part.get("type") == "text"]
         usage = response.usage
         return as_sdk_error(StreamInterrupted, self._sdk)(

@@ -22,6 +22,7 @@ class Metrics:
         self._first_chunk = _histogram(meter, semconv.TIME_TO_FIRST_CHUNK)
         self._cost = _histogram(meter, semconv.COST)
         self._attempts = _counter(meter, semconv.ATTEMPTS)
+        self._breakers = _counter(meter, semconv.BREAKERS)
         self._decisions = _counter(meter, semconv.DECISIONS)
         self._check_duration = _histogram(meter, semconv.CHECK_DURATION)
         self._dropped = _counter(meter, semconv.DROPPED)
@@ -104,6 +105,10 @@ class Metrics:
     def record_outage(self) -> None:
         """The store has gone away."""
         self._outages.add(1)
+
+    def breaker(self, target: str, state: str) -> None:
+        """The breaker of a target is in another state now."""
+        self._breakers.add(1, {semconv.TARGET: target, semconv.BREAKER_STATE: state})
 
     def dropped(self, count: int) -> None:
         """So many spans, logs or scores could not be exported."""

@@ -112,6 +112,7 @@ class CallRecord:
         self._unscanned: set[str] = set()
         self._held = 0
         self._attempts = 0
+        self._free = False
         self._failure: str | None = None  # class of the last request's error
         self.charge: CallCharge | None = None  # what is reserved for the call, told how it ended
         _open.add(self)
@@ -193,15 +194,38 @@ class CallRecord:
         """When the code around the call wants it to be over, by `time.monotonic`."""
         return self._ambient.deadline
 
+    @property
+    def feature(self) -> str | None:
+        return self._ambient.feature
+
+    @property
+    def tenant(self) -> str | None:
+        return self._ambient.tenant
+
+    @contained
+    def target_skipped(self, target: str, reason: str) -> None:
+        """A target of the policy is not asked."""
+        self._span.add_event(semconv.TARGET_SKIPPED, {semconv.TARGET: target, semconv.TARGET_REASON: reason})
+
+    @contained
+    def served_by(self, target: str, *, degraded: bool) -> None:
+        """This target has answered; `degraded`: with a fixed text."""
+        self._attributes[semconv.SERVED_BY] = target
+        if degraded:  # nobody was paid for it
+            self._attributes[semconv.DEGRADED] = self._free = True
+        elif self._request is not None and self._call.body is not None:
+            self._request.model = self._call.body.get("model")  # what was priced and asked for in the end
+
     def sending(self, attempt: int) -> None:
         """A request goes out, after so many others."""
         self._attempts = attempt + 1
 
     @contained
-    def attempt_failed(self, attempt: int, kind: str, code: str, wait: float | None) -> None:
+    def attempt_failed(self, attempt: int, target: str, kind: str, code: str, wait: float | None) -> None:
         """A request has failed. The next one to the same target follows after `wait` seconds; `None`: none does."""
         said: dict[str, Any] = {
             semconv.ATTEMPT_NUMBER: attempt + 1,
+            semconv.TARGET: target,
             semconv.ERROR_CLASS: kind,
             semconv.ERROR_TYPE: code,
         }
@@ -345,7 +369,7 @@ class CallRecord:
     def _usage(self) -> tuple[Usage | None, bool]:
         """The tokens of the call, and whether they are estimated."""
         response, request = self._response, self._request
-        if self._call.operation in (None, "fetch_response") or response is None:
+        if self._call.operation in (None, "fetch_response") or response is None or self._free:
             return None, False
         usage = response.usage
         if usage is not None and (usage.output is not None or self._call.operation == "embeddings"):

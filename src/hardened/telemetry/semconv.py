@@ -105,6 +105,12 @@ USAGE_ESTIMATED: Final = "hardened.usage.estimated"  # true: the provider gave n
 ATTEMPT_FAILED: Final = "hardened.attempt.failed"  # name of the event
 ATTEMPT_NUMBER: Final = "hardened.attempt.number"  # from 1
 ATTEMPT_WAIT: Final = "hardened.attempt.wait"  # seconds until the next request to the same target
+TARGET_SKIPPED: Final = "hardened.target.skipped"  # name of the event
+TARGET: Final = "hardened.target"  # as the policy calls it; `primary` is the client's own service
+TARGET_REASON: Final = "hardened.target.reason"  # why it was not asked
+SERVED_BY: Final = "hardened.served_by"  # the target that answered, where there are several
+DEGRADED: Final = "hardened.degraded"  # true: a fixed text was the answer
+BREAKER_STATE: Final = "hardened.breaker.state"  # closed, open, half_open
 ERROR_CLASS: Final = "hardened.error.class"  # throttle, provider, client, policy, transport, invalid
 
 # --- Ours: budgets and limits, labels of metrics --------------------------------------------------------------------
@@ -204,6 +210,7 @@ COST: Final = Instrument(
 ATTEMPTS: Final = Instrument(
     "hardened.attempts", "{request}", "Requests sent for calls; divided by the calls, the amplification."
 )
+BREAKERS: Final = Instrument("hardened.breaker.transitions", "{transition}", "Changes of the state of breakers.")
 DECISIONS: Final = Instrument("hardened.guard.decisions", "{decision}", "Decisions of guards.")
 CHECK_DURATION: Final = Instrument(
     "hardened.guard.duration",
