@@ -1,0 +1,199 @@
+"""While the shared store is away a process decides alone, within a share, and tells it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from hardened.store.amounts import Bucket, Count, Counts, Denied, Line, Release, Reserve, Reserved, Settle, Take
+from hardened.store.api import Operation, StoreBusy, StoreError
+from hardened.store.breaker import Breaker, BreakerRule
+from hardened.store.memory import MemoryStore
+from hardened.store.sturdy import FAILURES, PAUSE, DownPolicy, SturdyStore
+from hardened.store.values import Get, Lease, Mark, Marks, Put
+
+END = 4e9
+
+
+class Flaky(MemoryStore):
+    """A store that is away when it is told to be, and may do its work and lose the answer."""
+
+    inline = False
+    has_twin = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away: type[StoreError] | None = None
+        self.loses_answers = False
+        self.asked = 0
+
+    def run(self, operation: Operation[Any]) -> Any:
+        self.asked += 1
+        if self.away is not None:
+            raise self.away("away")
+        answer = super().run(operation)
+        if self.loses_answers:
+            raise StoreError("the answer was lost")
+        return answer
+
+    async def arun(self, operation: Operation[Any]) -> Any:
+        return self.run(operation)
+
+
+class Bench:
+    def __init__(self, **down: Any) -> None:
+        self.shared = Flaky()
+        self.now = 0.0
+        self.outages = 0
+        self.store = SturdyStore(self.shared, DownPolicy(**down), self.count, clock=lambda: self.now)
+
+    def count(self) -> None:
+        self.outages += 1
+
+    def reserve(self, hold: str, amount: int, cap: int = 1000) -> Reserved | Denied:
+        return self.store.run(Reserve(hold, (Line("day", amount, cap, END),)))
+
+    def shared_count(self) -> Count:
+        return MemoryStore.run(self.shared, Counts())["day"]
+
+
+def test_of_what_was_left_a_process_may_use_its_share() -> None:
+    bench = Bench(replicas=10)
+    bench.reserve("a", 500)  # the last that was seen: 500 of 1000
+    bench.shared.away = StoreError
+    assert isinstance(bench.reserve("b", 30), Reserved)
+    assert isinstance(bench.reserve("c", 20), Reserved)
+    denied = bench.reserve("d", 1)
+    assert isinstance(denied, Denied)
+    assert denied.cap == 1000  # in the terms of the caller
+    bench.store.run(Settle("b", {"day": 10}))  # and what it gave back
+    assert isinstance(bench.reserve("e", 20), Reserved)
+
+
+@pytest.mark.parametrize(("budgets", "kind"), [("closed", Denied), ("open", Reserved)])
+def test_it_can_be_closed_or_open(budgets: str, kind: type) -> None:
+    bench = Bench(budgets=budgets)
+    bench.shared.away = StoreError
+    assert isinstance(bench.reserve("a", 900), kind)
+
+
+def test_rates_are_shared_out_too() -> None:
+    bench = Bench(replicas=10)
+    bench.shared.away = StoreError
+    one = (Bucket("rpm", 1, 30, 3600.0),)
+    assert [bench.store.run(Take(one)) is None for _ in range(5)] == [True] * 3 + [False] * 2
+
+
+def test_what_was_spent_alone_is_added_once_the_store_is_back() -> None:
+    bench = Bench(replicas=2)
+    bench.reserve("before", 100)
+    bench.shared.away = StoreError
+    bench.store.run(Settle("before", {"day": 70}))
+    bench.reserve("alone", 50)
+    bench.store.run(Settle("alone", {"day": 40}))
+    bench.reserve("released", 50)
+    bench.store.run(Release("released"))
+    bench.reserve("in progress", 25)
+    bench.shared.away = None
+    bench.now += PAUSE
+    assert isinstance(bench.reserve("after", 1), Reserved)
+    assert bench.shared_count() == Count(110, 1)
+    bench.store.run(Settle("in progress", {"day": 20}))
+    bench.store.run(Settle("after", {"day": 1}))
+    assert bench.shared_count() == Count(131, 0)
+
+
+def test_a_reservation_whose_answer_was_lost_is_given_back() -> None:
+    bench = Bench()
+    bench.reserve("a", 100)
+    bench.shared.loses_answers = True
+    bench.reserve("lost", 40)
+    assert bench.shared_count() == Count(0, 140)
+    bench.shared.loses_answers = False
+    bench.store.run(Settle("a", {"day": 100}))
+    assert bench.shared_count() == Count(100, 0)
+
+
+def test_a_charge_whose_answer_was_lost_is_charged_once() -> None:
+    bench = Bench(replicas=1)
+    bench.shared.away = StoreError
+    bench.reserve("alone", 50)
+    bench.store.run(Settle("alone", {"day": 40}))
+    bench.shared.away, bench.shared.loses_answers = None, True
+    for _ in range(2):
+        bench.store.run(Get("k"))
+    bench.shared.loses_answers = False
+    bench.now += PAUSE
+    bench.store.run(Get("k"))
+    assert bench.shared_count() == Count(40, 0)
+
+
+def test_after_a_few_failures_it_is_left_in_peace_for_a_while() -> None:
+    bench = Bench()
+    bench.shared.away = StoreError
+    for _ in range(20):
+        bench.store.run(Get("k"))
+    assert bench.shared.asked == FAILURES
+    bench.now += PAUSE
+    for _ in range(20):  # one tries
+        bench.store.run(Get("k"))
+    assert bench.shared.asked == FAILURES + 1
+
+
+def test_an_outage_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    bench = Bench()
+    bench.shared.away = StoreError
+    for _ in range(10):
+        bench.store.run(Put("secret", "value", 10))
+    bench.shared.away = None
+    bench.now += PAUSE
+    bench.store.run(Get("k"))
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert bench.outages == 1
+    assert "value" not in caplog.text
+
+
+def test_a_store_that_is_only_busy_is_not_away(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.shared.away = StoreBusy
+    for _ in range(10):
+        bench.store.run(Get("k"))
+    assert bench.shared.asked == 10
+    assert not bench.store.away
+    assert not caplog.records
+
+
+def test_everything_else_is_that_of_the_process() -> None:
+    bench = Bench()
+    bench.store.run(Mark("kill", "all", True))
+    bench.store.run(Marks("kill"))
+    bench.shared.away = StoreError
+    assert bench.store.run(Marks("kill")) == {"all"}
+    assert bench.store.run(Get("k")) is None
+    assert bench.store.run(Lease("gpt", "a", 1, 30)).granted
+    assert not bench.store.run(Lease("gpt", "b", 1, 30)).granted
+    assert bench.store.run(Breaker("t", "fail", BreakerRule(failures=1), "a")).state == "open"
+    with pytest.raises(StoreError):
+        bench.store.run(Mark("kill", "all", False))
+
+
+def test_async_callers_get_the_same() -> None:
+    bench = Bench(replicas=10)
+
+    async def main() -> list[object]:
+        line = Line("day", 60, 1000, END)
+        first = await bench.store.arun(Reserve("a", (line,)))
+        bench.shared.away = StoreError
+        second = await bench.store.arun(Reserve("b", (line,)))
+        await bench.store.arun(Settle("b", {"day": 33}))
+        bench.shared.away = None
+        bench.now += PAUSE
+        third = await bench.store.arun(Settle("a", {"day": 7}))
+        return [type(first), type(second), third is not None]
+
+    assert asyncio.run(main()) == [Reserved, Reserved, True]
+    assert bench.shared_count() == Count(40, 0)
