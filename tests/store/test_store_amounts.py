@@ -154,6 +154,13 @@ def test_many_expired_holds_are_cleared_away_step_by_step(store: Store, clock: C
     assert counts(store)["day"] == (200, 0)
 
 
+def test_nothing_can_be_held_and_given_back(store: Store) -> None:
+    store.run(Reserve("h", (line("day", 0, 100),)))
+    assert store.run(Release("h")) is True
+    store.run(Reserve("i", (line("day", 0, 100),)))
+    assert store.run(Settle("i")) == Settled({"day": 0})
+
+
 def test_windows_have_counts_of_their_own(store: Store) -> None:
     store.run(Reserve("h", (line("usd/2026-10-24", 100, 100),)))
     assert isinstance(store.run(Reserve("i", (line("usd/2026-10-25", 100, 100),))), Reserved)

@@ -6,7 +6,7 @@ budget, `hold/` what is reserved for a call in progress, `rate/` a bucket that r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -96,6 +96,10 @@ class Reserve(Operation["Reserved | Denied"]):
     ttl: float = 600.0
     sent: bool = True
 
+    def keys(self) -> Iterable[str]:
+        yield from (f"count/{line.key}" for line in self.lines)
+        yield from (f"rate/{bucket.key}" for bucket in self.buckets)
+
     def apply(self, rows: Rows) -> Reserved | Denied:
         sweep(rows)
         denied = _no_room(rows, self.lines, self.buckets)
@@ -149,6 +153,12 @@ class Settle(Operation["Settled | None"]):
     hold: str
     actual: Mapping[str, int] = field(default_factory=dict[str, int])
     tallies: tuple[Tally, ...] = ()
+
+    def keys(self) -> Iterable[str]:
+        yield f"hold/{self.hold}"
+        for key in self.actual:
+            yield from (f"count/{key}", f"rate/{key}")
+        yield from (f"tally/{one.group}\n{one.member}" for one in self.tallies)
 
     def apply(self, rows: Rows) -> Settled | None:
         held = rows.get(f"hold/{self.hold}", late=True)

@@ -10,7 +10,7 @@ Lua, and one test suite compares the three.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
 from hardened.errors import HardenedError
@@ -64,6 +64,10 @@ class Operation(Generic[T_co]):
     """Something to do to a store, all or nothing; `T_co` is its answer."""
 
     __slots__ = ()
+
+    def keys(self) -> Iterable[str]:
+        """Rows that it will read for sure, for stores that read many at once faster than one by one."""
+        return ()
 
     def apply(self, rows: Rows) -> T_co:
         """Do it in a transaction, and answer. What an operation means is said here and nowhere else."""

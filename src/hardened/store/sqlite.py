@@ -10,17 +10,18 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
+
+from pydantic_core import from_json, to_json
 
 from hardened.own_files import check_own, own_directory
 from hardened.store.api import Operation, StoreBusy, StoreError
@@ -36,6 +37,11 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, value TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS ends ON rows (until);
 """
+
+MOST_AT_ONCE: Final = 500
+"""So many rows are read with one statement; SQLite allows 999 parameters, or more."""
+
+_ABSENT: Final[tuple[Any, float]] = (None, 0.0)
 
 _NETWORK: Final = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "lustre", "fuse.sshfs", "gpfs", "beegfs")
 """How the names of file systems begin whose locks and shared memory do not reach other machines."""
@@ -96,7 +102,11 @@ class SqliteStore:
     def _run(self, operation: Operation[T], deadline: float) -> T:
         connection = self._open(deadline)
         with _transaction(connection, deadline):
-            return operation.apply(_Transaction(connection, self._clock()))
+            rows = _Transaction(connection, self._clock())
+            rows.read(operation.keys())
+            answer = operation.apply(rows)
+            rows.write()
+            return answer
 
     def _failed(self, error: sqlite3.Error | OSError) -> StoreError:
         """The connection is given up, so that the next operation begins anew; a damaged file is put aside before."""
@@ -215,36 +225,64 @@ def _is_busy(error: Exception) -> bool:
 
 
 class _Transaction:
-    """`Rows` in the table, at one time."""
+    """`Rows` in the table, at one time. What was read is kept, what is changed is written at the end: two statements
+    instead of dozens."""
 
     def __init__(self, connection: sqlite3.Connection, now: float) -> None:
+        self._connection = connection
         self._execute = connection.execute
+        self._known: dict[str, tuple[Any, float]] = {}  # a row that is not there ends at 0
+        self._changed: dict[str, None] = {}
         self.now = now
 
+    def read(self, keys: Iterable[str]) -> None:
+        """Read these rows at once."""
+        wanted = [key for key in keys if key not in self._known]
+        for begin in range(0, len(wanted), MOST_AT_ONCE):
+            some = wanted[begin : begin + MOST_AT_ONCE]
+            self._known.update(dict.fromkeys(some, _ABSENT))
+            marks = ",".join("?" * len(some))
+            found = self._execute(f"SELECT key, value, until FROM rows WHERE key IN ({marks})", some)  # noqa: S608
+            self._known.update((key, (from_json(value), until)) for key, value, until in found)
+
+    def write(self) -> None:
+        """Write what was changed."""
+        gone = [(key,) for key in self._changed if self._known[key] is _ABSENT]
+        if gone:
+            self._connection.executemany("DELETE FROM rows WHERE key = ?", gone)
+        changed = [(key, *self._known[key]) for key in self._changed]
+        kept = [(key, to_json(value).decode(), until) for key, value, until in changed if until]
+        if kept:
+            self._connection.executemany(
+                "INSERT INTO rows VALUES (?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET value = excluded.value, until = excluded.until",
+                kept,
+            )
+
     def get(self, key: str, *, late: bool = False) -> Any:
-        found = self._execute("SELECT value, until FROM rows WHERE key = ?", (key,)).fetchone()
-        return json.loads(found[0]) if found and (late or found[1] > self.now) else None
+        if key not in self._known:
+            self.read((key,))
+        value, until = self._known[key]
+        return value if late or until > self.now else None
 
     def put(self, key: str, value: Any, until: float) -> None:
-        self._execute(
-            "INSERT INTO rows VALUES (?, ?, ?) "
-            "ON CONFLICT (key) DO UPDATE SET value = excluded.value, until = excluded.until",
-            (key, json.dumps(value), until),
-        )
+        self._known[key] = value, until
+        self._changed[key] = None
 
     def delete(self, key: str) -> None:
-        self._execute("DELETE FROM rows WHERE key = ?", (key,))
+        self._known[key] = _ABSENT
+        self._changed[key] = None
 
     def due(self, most: int) -> list[tuple[str, Any]]:
         found = self._execute("SELECT key, value FROM rows WHERE until <= ? LIMIT ?", (self.now, most))
-        return [(key, json.loads(value)) for key, value in found.fetchall()]
+        return [(key, from_json(value)) for key, value in found.fetchall()]
 
     def scan(self, prefix: str) -> list[tuple[str, Any]]:
         found = self._execute(
             "SELECT key, value FROM rows WHERE key >= ? AND key < ? AND until > ? ORDER BY key",
             (prefix, prefix + "\U0010ffff", self.now),
         )
-        return [(key, json.loads(value)) for key, value in found.fetchall()]
+        return [(key, from_json(value)) for key, value in found.fetchall()]
 
 
 def _refuse_network(path: Path) -> None:

@@ -10,7 +10,9 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6 + tonumber(ARGV[1])
 local given = cjson.decode(ARGV[2])
 
-local function text(number) return string.format('%.17g', number) end
+local function text(number)
+  return string.format('%.17g', number + 0 == 0 and 0 or number) -- never -0, which is no integer for Redis
+end
 
 local function add(key, until_, used, held)
   local name = prefix .. 'count:' .. key
