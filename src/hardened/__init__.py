@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hardened.errors import CallError as CallError
     from hardened.errors import DeadlineExceeded as DeadlineExceeded
     from hardened.errors import HardenedError as HardenedError
+    from hardened.errors import InputTooLong as InputTooLong
     from hardened.errors import InvalidResponse as InvalidResponse
     from hardened.errors import KilledError as KilledError
     from hardened.errors import LimitError as LimitError
@@ -54,6 +55,7 @@ _HOMES = {
     "DeadlineExceeded": "hardened.errors",
     "last_call": "hardened.resilience.last",
     "HardenedError": "hardened.errors",
+    "InputTooLong": "hardened.errors",
     "InvalidResponse": "hardened.errors",
     "KilledError": "hardened.errors",
     "LimitError": "hardened.errors",
@@ -88,6 +90,7 @@ __all__ = [
     "CallOutcome",
     "DeadlineExceeded",
     "HardenedError",
+    "InputTooLong",
     "InvalidResponse",
     "KilledError",
     "LimitError",

@@ -122,6 +122,26 @@ class StreamInterrupted(CallError):
         )
 
 
+class InputTooLong(CallError):
+    """A request has more tokens than the policy allows; nothing was sent.
+
+    Attributes:
+        tokens: how many it has, by estimate.
+        limit: how many it may have.
+    """
+
+    tokens: int
+    limit: int
+
+    def __init__(self, *, tokens: int, limit: int) -> None:
+        super().__init__(
+            f"the request has about {tokens} tokens, and {limit} are allowed: shorten it, or raise "
+            "resilience.max_input_tokens in hardened.yaml. Nothing was sent.",
+            tokens=tokens,
+            limit=limit,
+        )
+
+
 class DeadlineExceeded(CallError):
     """A call took longer than it may, with all its requests and pauses.
 

@@ -15,6 +15,7 @@ from hardened.guards.current import current
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.verdict import Stage, Verdict
 from hardened.resilience.attempts import send
+from hardened.resilience.request import check_input, limit_output
 from hardened.restored import restore_slot, restored_stream
 from hardened.spend import kill
 from hardened.spend.ledger import admit
@@ -55,7 +56,9 @@ def handle(call: Call) -> Flow:
         yield from kill.check(call)
         if call.body is not None:
             guards = guards.answering((yield from _guard_request(call, guards, record)))
+        limit_output(call, record)
         record.requested()
+        check_input(call, record)
         record.charge = yield from admit(call, record.request)
         if call.stream:
             guards.expect_stream()

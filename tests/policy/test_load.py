@@ -126,6 +126,7 @@ SAMPLES = {
     "replicas": ("4", 4),
     "budgets_when_down": ("closed", "closed"),
     "limits_when_down": ("open", "open"),
+    "max_input_tokens": ("5000", 5000),
     "failures": ("7", 7),
     "ratio": ("0.4", 0.4),
     "window": ("30", 30.0),
@@ -135,7 +136,8 @@ SAMPLES = {
 SCALARS = [
     tuple("pii" if step == "*" else step for step in path)
     for path, _ in leaves()
-    if ("*" not in path or path[0] == "detectors") and path[-1] not in ("options", "operators", "routes", "residency")
+    if ("*" not in path or path[0] == "detectors")
+    and path[-1] not in ("options", "operators", "routes", "residency", "max_tokens", "pins")
 ]
 
 

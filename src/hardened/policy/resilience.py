@@ -68,4 +68,15 @@ class Resilience(Section):
     validate_answers: bool | None = Field(
         None, description="Whether what is no answer (HTML, a stream that broke off) is an error. Preset `observe`: no."
     )
+    max_tokens: dict[str, Annotated[int, Field(gt=0)]] = Field(
+        default_factory=dict[str, Annotated[int, Field(gt=0)]],
+        description="Most tokens of an answer where the application says nothing: by feature, or `default`.",
+    )
+    max_input_tokens: int | None = Field(
+        None, gt=0, description="Requests with more tokens, by estimate, are refused before they are sent."
+    )
+    pins: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict[str, tuple[str, ...]],
+        description="By requested model: the models and fingerprints that may answer. Others are recorded as drift.",
+    )
     breaker: BreakerPolicy = Field(default_factory=BreakerPolicy.model_construct)

@@ -66,12 +66,19 @@ class Plan:
     validates: bool
     buffers: bool
     breaker: BreakerRule | None
+    max_tokens: Mapping[str, int]
+    max_input_tokens: int | None
+    pins: Mapping[str, tuple[str, ...]]
     routes: Mapping[str, tuple[Target, ...]]
     residency: Mapping[str, tuple[str, ...]]
 
     def fallbacks(self, feature: str | None) -> tuple[Target, ...]:
         """Whom to ask, in order, when the client's own service does not answer."""
         return self.routes.get(feature or DEFAULT) or self.routes.get(DEFAULT, ())
+
+    def max_tokens_of(self, feature: str | None) -> int | None:
+        """Most tokens of an answer, where the application says nothing."""
+        return self.max_tokens.get(feature or DEFAULT) or self.max_tokens.get(DEFAULT)
 
     def regions(self, tenant: str | None) -> tuple[str, ...] | None:
         """The regions of targets to which data may go; `None`: all."""
@@ -110,6 +117,9 @@ def compile(policy: Policy) -> Plan:
         validates=chosen.validate_answers,
         buffers=policy.stream == "buffer",
         breaker=_rule(resilience.breaker) if chosen.breaker else None,
+        max_tokens=resilience.max_tokens,
+        max_input_tokens=resilience.max_input_tokens,
+        pins=resilience.pins,
         routes={
             feature: tuple(_target(name, policy.targets[name]) for name in names if name in policy.targets)
             for feature, names in policy.routes.items()

@@ -21,6 +21,8 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from hardened.errors import BlockedError
 from hardened.guards.verdict import GRAVITY, Decision, Outcome, Stage, Verdict
+from hardened.resilience import plan as resilience
+from hardened.resilience.drift import drifted
 from hardened.spend import tokens
 from hardened.spend.prices import Cost
 from hardened.telemetry import content, context, semconv
@@ -216,6 +218,23 @@ class CallRecord:
         elif self._request is not None and self._call.body is not None:
             self._request.model = self._call.body.get("model")  # what was priced and asked for in the end
 
+    def output_limited(self, tokens: int) -> None:
+        """The policy said how long the answer may be, since the application did not."""
+        self._attributes[semconv.MAX_TOKENS_INJECTED] = tokens
+
+    @contained
+    def _compare_models(self, response: ResponseView) -> None:
+        """Whether another model answered than was asked for, and whether our limit cut the answer."""
+        attributes = self._attributes
+        if semconv.MAX_TOKENS_INJECTED in attributes and "length" in response.finish_reasons:
+            attributes[semconv.MAX_TOKENS_CUT] = True
+        requested = self._request.model if self._request else None
+        fingerprint = response.attributes.get(semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT)
+        if drifted(requested, response.model, fingerprint, resilience.current().pins):
+            attributes[semconv.MODEL_DRIFT] = True
+            said = {semconv.REQUEST_MODEL: requested or "", semconv.RESPONSE_MODEL: response.model or ""}
+            self._span.add_event(semconv.MODEL_DRIFTED, said)
+
     def sending(self, attempt: int) -> None:
         """A request goes out, after so many others."""
         self._attempts = attempt + 1
@@ -401,6 +420,7 @@ class CallRecord:
                 attributes[semconv.USAGE_ESTIMATED] = True
         self._used = usage
         if response is not None:
+            self._compare_models(response)
             attributes.update(response.attributes)
             for name, value in (
                 (semconv.RESPONSE_ID, response.id),

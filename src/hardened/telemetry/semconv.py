@@ -110,6 +110,10 @@ TARGET: Final = "hardened.target"  # as the policy calls it; `primary` is the cl
 TARGET_REASON: Final = "hardened.target.reason"  # why it was not asked
 SERVED_BY: Final = "hardened.served_by"  # the target that answered, where there are several
 DEGRADED: Final = "hardened.degraded"  # true: a fixed text was the answer
+MODEL_DRIFT: Final = "hardened.model.drift"  # true: another model answered than was asked for
+MODEL_DRIFTED: Final = "hardened.model.drifted"  # name of the event, with both models
+MAX_TOKENS_INJECTED: Final = "hardened.max_tokens.injected"  # the policy's limit, where the application gave none
+MAX_TOKENS_CUT: Final = "hardened.max_tokens.cut"  # true: the answer ended at that limit
 BREAKER_STATE: Final = "hardened.breaker.state"  # closed, open, half_open
 ERROR_CLASS: Final = "hardened.error.class"  # throttle, provider, client, policy, transport, invalid
 

@@ -1,0 +1,49 @@
+"""What the policy says about the size of a request and of its answer, before anything is sent or paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from hardened.errors import InputTooLong, as_sdk_error
+from hardened.resilience.plan import current
+from hardened.spend.maxima import max_output
+from hardened.spend.tokens import estimate_request
+from hardened.telemetry.record import CallRecord
+from hardened_instrumentation.calls import Call, Json
+
+NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "chat/completions": ("max_completion_tokens", "max_tokens"),
+    "completions": ("max_tokens",),
+    "responses": ("max_output_tokens",),
+    "messages": ("max_tokens",),
+}
+"""What each API calls the most tokens of an answer, by route; the first is what it is called today."""
+
+NEW_NAME: Final = frozenset({"openai", "azure.ai.openai", "groq"})
+"""Services that know `max_completion_tokens`; others that copy the API may only know the older name."""
+
+
+def limit_output(call: Call, record: CallRecord) -> None:
+    """Say how long the answer may be, as the policy has it, where the application has not said so itself."""
+    names = NAMES.get(call.route)
+    limit = current().max_tokens_of(record.feature)
+    if limit is None or names is None or call.body is None or call.method != "post" or call.operation is None:
+        return
+    if any(isinstance(call.body.get(name), int) for name in names):
+        return
+    model = call.body.get("model")
+    limit = min(limit, max_output(model)) if isinstance(model, str) else limit
+    body: Json = {**call.body, names[0 if call.provider in NEW_NAME else -1]: limit}
+    call.replace(body)
+    record.output_limited(limit)
+
+
+def check_input(call: Call, record: CallRecord) -> None:
+    """Raises `InputTooLong` if the request has more tokens than the policy allows, by estimate."""
+    limit = current().max_input_tokens
+    if limit is None or record.request is None:
+        return
+    tokens = estimate_request(record.request)
+    if tokens > limit:
+        raise as_sdk_error(InputTooLong, call.sdk)(tokens=tokens, limit=limit)

@@ -1,0 +1,113 @@
+"""The size of requests and answers, and which model answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+import pytest
+from callers import anthropic_client, events, openai_client
+from shapes import ASK, MODEL
+from traces import Configure
+
+import hardened
+from hardened.resilience.drift import drifted
+from hardened.testing import FakeProvider, Reply
+
+LIMITS = {"max_tokens": {"default": 800, "support": 90, "essays": 10**6}}
+
+
+def test_the_most_tokens_under_each_apis_own_name(provider: FakeProvider, configure: Configure) -> None:
+    configure(resilience=LIMITS)
+    client = openai_client(provider)
+    client.chat.completions.create(model=MODEL, messages=ASK)
+    client.responses.create(model=MODEL, input="hi")
+    client.completions.create(model="gpt-3.5-turbo-instruct", prompt="hi")
+    anthropic_client(provider).post(
+        "/v1/messages", body={"model": "claude-sonnet-4-6", "messages": ASK}, cast_to=object
+    )
+    said = [{k: v for k, v in request.json.items() if k.startswith("max_")} for request in provider.requests]
+    assert said == [
+        {"max_completion_tokens": 800},
+        {"max_output_tokens": 800},
+        {"max_tokens": 800},
+        {"max_tokens": 800},
+    ]
+
+
+def test_what_the_application_says_stays(provider: FakeProvider, configure: Configure) -> None:
+    configure(resilience=LIMITS)
+    openai_client(provider).chat.completions.create(model=MODEL, messages=ASK, max_tokens=7)
+    openai_client(provider).embeddings.create(model="text-embedding-3-small", input="hi")
+    assert provider.requests[0].json["max_tokens"] == 7
+    assert "max_completion_tokens" not in provider.requests[0].json
+    assert not any(key.startswith("max_") for key in provider.requests[1].json)
+
+
+def test_features_have_limits_of_their_own_and_models_a_maximum(provider: FakeProvider, configure: Configure) -> None:
+    configure(resilience=LIMITS)
+    for feature in ("support", "essays"):
+        with hardened.context(feature=feature):
+            openai_client(provider).chat.completions.create(model=MODEL, messages=ASK)
+    assert [request.json["max_completion_tokens"] for request in provider.requests] == [90, 16_384]
+
+
+def test_an_answer_that_our_limit_cut_says_so(provider: FakeProvider, configure: Configure) -> None:
+    traces = configure(resilience=LIMITS)
+    provider.default = Reply(finish_reason="length")
+    openai_client(provider).chat.completions.create(model=MODEL, messages=ASK)
+    attributes = traces.call().attributes
+    assert (attributes["hardened.max_tokens.injected"], attributes["hardened.max_tokens.cut"]) == (800, True)
+
+
+def test_nothing_is_said_without_configuration(provider: FakeProvider, configure: Configure) -> None:
+    traces = configure()
+    openai_client(provider).chat.completions.create(model=MODEL, messages=ASK)
+    assert set(provider.requests[0].json) == {"model", "messages"}
+    assert not any("max_tokens" in name or "drift" in name for name in traces.call().attributes)
+
+
+def test_too_much_is_refused_before_it_is_sent(provider: FakeProvider, configure: Configure) -> None:
+    configure(resilience={"max_input_tokens": 100})
+    client = openai_client(provider)
+    client.chat.completions.create(model=MODEL, messages=ASK)
+    with pytest.raises(hardened.InputTooLong) as raised:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "word " * 200}])
+    assert isinstance(raised.value, openai.APIError)
+    assert raised.value.tokens > raised.value.limit == 100
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("requested", "answered", "fingerprint", "pins", "expected"),
+    [
+        ("gpt-4o", "gpt-4o", None, {}, False),
+        ("gpt-4o", "gpt-4o-2024-08-06", None, {}, False),
+        ("gpt-4o-2024-08-06", "gpt-4o-2024-11-20", None, {}, True),
+        ("openai/gpt-4o", "gpt-4o-2024-08-06", None, {}, False),  # a gateway's name
+        ("gpt-4o", "gpt-4o-2024-11-20", None, {"gpt-4o": ("gpt-4o-2024-08-06",)}, True),
+        ("gpt-4o", "gpt-4o-2024-08-06", "fp_1", {"gpt-4o": ("gpt-4o-2024-08-06", "fp_1")}, False),
+        ("gpt-4o", "gpt-4o-2024-08-06", "fp_2", {"gpt-4o": ("gpt-4o-2024-08-06", "fp_1")}, True),
+        ("gpt-4o", "anything", "fp_1", {"gpt-4o": ("fp_1",)}, False),
+        ("openai/gpt-4o-2024-08-06", "gpt-4o-2024-08-06", None, {}, False),
+        ("claude-sonnet-4-20250514", "claude-sonnet-4-20250929", None, {}, True),
+        ("my-deployment", "gpt-4o-2024-08-06", None, {}, False),
+        (None, "gpt-4o", None, {}, False),
+        ("gpt-4o", None, None, {}, False),
+    ],
+)
+def test_drift(requested: Any, answered: Any, fingerprint: Any, pins: Any, expected: bool) -> None:
+    assert drifted(requested, answered, fingerprint, pins) is expected
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_drift_is_an_event(stream: bool, provider: FakeProvider, configure: Configure) -> None:
+    traces = configure()
+    provider.default = Reply(model="gpt-4o-2024-11-20")
+    client = openai_client(provider)
+    answer = client.chat.completions.create(model="gpt-4o-2024-08-06", messages=ASK, stream=stream)
+    if stream:
+        list(answer)
+    assert traces.call().attributes["hardened.model.drift"] is True
+    both = {"gen_ai.request.model": "gpt-4o-2024-08-06", "gen_ai.response.model": "gpt-4o-2024-11-20"}
+    assert ("hardened.model.drifted", both) in events(traces)
