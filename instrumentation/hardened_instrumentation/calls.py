@@ -371,6 +371,14 @@ class Peek(Effect[bool]):
 
 
 @dataclass(slots=True)
+class Until(Effect[bool]):
+    """Wait until somebody calls what `listen` is given, from any thread; the result says whether that was in time."""
+
+    listen: Callable[[Callable[[], None]], None]
+    seconds: float
+
+
+@dataclass(slots=True)
 class Compose(Effect[Reply]):
     """Make a reply that no provider has sent; `body` is JSON, or the bytes of a stream of events."""
 

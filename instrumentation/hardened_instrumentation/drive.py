@@ -10,13 +10,32 @@ frames are unwound, and what the flow asks for next is done outside them.
 
 from __future__ import annotations
 
+import asyncio
 import math
+import sys
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from contextvars import ContextVar, Token
-from typing import Any, Protocol, cast
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast
 
-from hardened_instrumentation.calls import Call, Compose, Deliver, Effect, Flow, Limits, Peek, Reply, Send, Sleep, Work
+from hardened_instrumentation.calls import (
+    Call,
+    Compose,
+    Deliver,
+    Effect,
+    Flow,
+    Limits,
+    Peek,
+    Reply,
+    Send,
+    Sleep,
+    Until,
+    Work,
+)
+
+T = TypeVar("T")
 
 _current: ContextVar[Exchange | None] = ContextVar("hardened_exchange", default=None)
 
@@ -165,7 +184,7 @@ class Exchange:
     def _delivers(self, reply: Reply) -> bool:
         return self.effect is None or (isinstance(self.effect, Deliver) and self.effect.reply is reply)
 
-    def _perform(self, kinds: type[Effect[Any]] | tuple[type[Effect[Any]], ...] = (Work, Sleep)) -> None:
+    def _perform(self, kinds: type[Effect[Any]] | tuple[type[Effect[Any]], ...] = (Work, Sleep, Until)) -> None:
         """Do what the flow asks for, as long as it is of these kinds."""
         while isinstance(effect := self.effect, kinds):
             try:
@@ -250,7 +269,7 @@ class Exchange:
             self.send(result)
         return result
 
-    async def _aperform(self, kinds: type[Effect[Any]] | tuple[type[Effect[Any]], ...] = (Work, Sleep)) -> None:
+    async def _aperform(self, kinds: type[Effect[Any]] | tuple[type[Effect[Any]], ...] = (Work, Sleep, Until)) -> None:
         while isinstance(effect := self.effect, kinds):
             try:
                 value = await _APERFORM[type(effect)](effect)
@@ -258,6 +277,38 @@ class Exchange:
                 self.throw(error)
             else:
                 self.send(value)
+
+
+def complete(steps: Generator[Effect[Any], Any, T]) -> T:
+    """Run a generator of effects that sends nothing, and return what it returns."""
+    resume: Callable[[], Effect[Any]] = lambda: next(steps)  # noqa: E731
+    while True:
+        try:
+            effect = resume()
+        except StopIteration as end:
+            return end.value
+        try:
+            value = _PERFORM[type(effect)](effect)
+        except BaseException as error:  # noqa: BLE001 - the steps decide
+            resume = partial(steps.throw, error)
+        else:
+            resume = partial(steps.send, value)
+
+
+async def acomplete(steps: Generator[Effect[Any], Any, T]) -> T:
+    """`complete` for an async caller."""
+    resume: Callable[[], Effect[Any]] = lambda: next(steps)  # noqa: E731
+    while True:
+        try:
+            effect = resume()
+        except StopIteration as end:
+            return end.value
+        try:
+            value = await _APERFORM[type(effect)](effect)
+        except BaseException as error:  # noqa: BLE001 - the steps decide
+            resume = partial(steps.throw, error)
+        else:
+            resume = partial(steps.send, value)
 
 
 def _work(effect: Work[Any]) -> Any:
@@ -276,6 +327,30 @@ async def _apeek(effect: Peek) -> bool:
     return await cast(Arrived, effect.reply).apeek(effect.enough, effect.timeout)
 
 
+def _until(effect: Until) -> bool:
+    called = threading.Event()
+    effect.listen(called.set)
+    return called.wait(effect.seconds)
+
+
+async def _auntil(effect: Until) -> bool:
+    import anyio
+
+    called, wake = anyio.Event(), _waker()
+    effect.listen(lambda: wake(called.set))
+    with anyio.move_on_after(effect.seconds):
+        await called.wait()
+    return called.is_set()
+
+
+def _waker() -> Callable[[Callable[[], None]], Any]:
+    """What runs a function in the event loop that runs now, from any thread."""
+    try:
+        return asyncio.get_running_loop().call_soon_threadsafe
+    except RuntimeError:
+        return sys.modules["trio"].lowlevel.current_trio_token().run_sync_soon
+
+
 async def _awork(effect: Work[Any]) -> Any:
     if effect.twin is not None:
         return await effect.twin()
@@ -290,8 +365,13 @@ async def _asleep(effect: Sleep) -> None:
     await anyio.sleep(effect.seconds)
 
 
-_PERFORM: dict[type[Any], Callable[[Any], Any]] = {Work: _work, Sleep: _sleep, Peek: _peek}
-_APERFORM: dict[type[Any], Callable[[Any], Awaitable[Any]]] = {Work: _awork, Sleep: _asleep, Peek: _apeek}
+_PERFORM: dict[type[Any], Callable[[Any], Any]] = {Work: _work, Sleep: _sleep, Until: _until, Peek: _peek}
+_APERFORM: dict[type[Any], Callable[[Any], Awaitable[Any]]] = {
+    Work: _awork,
+    Sleep: _asleep,
+    Until: _auntil,
+    Peek: _apeek,
+}
 """How an effect that does not need the SDK is performed."""
 
 

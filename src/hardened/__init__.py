@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from hardened.errors import BlockedError as BlockedError
     from hardened.errors import BudgetExceeded as BudgetExceeded
     from hardened.errors import CallError as CallError
+    from hardened.errors import CircuitOpen as CircuitOpen
     from hardened.errors import DeadlineExceeded as DeadlineExceeded
     from hardened.errors import HardenedError as HardenedError
     from hardened.errors import InputTooLong as InputTooLong
     from hardened.errors import InvalidResponse as InvalidResponse
     from hardened.errors import KilledError as KilledError
     from hardened.errors import LimitError as LimitError
+    from hardened.errors import Overloaded as Overloaded
     from hardened.errors import PolicyError as PolicyError
     from hardened.errors import RateLimited as RateLimited
     from hardened.errors import StreamInterrupted as StreamInterrupted
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from hardened.guards.verdict import Verdict as Verdict
     from hardened.policy.active import configure as configure
     from hardened.policy.schema import Policy as Policy
+    from hardened.resilience.functions import resilient as resilient
     from hardened.resilience.last import CallOutcome as CallOutcome
     from hardened.resilience.last import last_call as last_call
     from hardened.setup import instrument as instrument
@@ -54,7 +57,10 @@ _HOMES = {
     "CallOutcome": "hardened.resilience.last",
     "DeadlineExceeded": "hardened.errors",
     "last_call": "hardened.resilience.last",
+    "resilient": "hardened.resilience.functions",
     "HardenedError": "hardened.errors",
+    "Overloaded": "hardened.errors",
+    "CircuitOpen": "hardened.errors",
     "InputTooLong": "hardened.errors",
     "InvalidResponse": "hardened.errors",
     "KilledError": "hardened.errors",
@@ -88,12 +94,14 @@ __all__ = [
     "BudgetExceeded",
     "CallError",
     "CallOutcome",
+    "CircuitOpen",
     "DeadlineExceeded",
     "HardenedError",
     "InputTooLong",
     "InvalidResponse",
     "KilledError",
     "LimitError",
+    "Overloaded",
     "Policy",
     "PolicyError",
     "RateLimited",
@@ -117,6 +125,7 @@ __all__ = [
     "on_alert",
     "propagate",
     "pseudonyms",
+    "resilient",
     "uninstrument",
 ]
 

@@ -122,6 +122,46 @@ class StreamInterrupted(CallError):
         )
 
 
+class Overloaded(CallError):
+    """Too many are at work already, and too many wait: this one was refused without being sent.
+
+    Attributes:
+        target: what has no place left.
+        retry_after: seconds after which there may be one, by estimate.
+    """
+
+    target: str
+    retry_after: float
+
+    def __init__(self, *, target: str, retry_after: float) -> None:
+        super().__init__(
+            f"{target}: no place is free, and no more can wait. Try again in {retry_after:.1f} s; the limit is "
+            "resilience.concurrency in hardened.yaml, or that of @hardened.resilient.",
+            target=target,
+            retry_after=retry_after,
+        )
+
+
+class CircuitOpen(CallError):
+    """Something has failed too often of late and is left alone for a while.
+
+    Attributes:
+        target: what it is.
+        retry_after: seconds after which it is tried again.
+    """
+
+    sdk_name = "APIConnectionError"
+    target: str
+    retry_after: float
+
+    def __init__(self, *, target: str, retry_after: float) -> None:
+        super().__init__(
+            f"{target} has failed too often and is left alone for {retry_after:.1f} s more.",
+            target=target,
+            retry_after=retry_after,
+        )
+
+
 class InputTooLong(CallError):
     """A request has more tokens than the policy allows; nothing was sent.
 

@@ -24,6 +24,14 @@ class BreakerPolicy(Section):
     successes: int = Field(3, gt=0, le=1000, description="So many good probes in a row close it.")
 
 
+class Concurrency(Section):
+    """How many requests one target gets from this process at a time."""
+
+    limit: int | None = Field(None, gt=0, le=1_000_000, description="Most requests at once. Default: no limit.")
+    queue: int = Field(50, ge=0, le=1_000_000, description="Most calls that wait; further ones are refused at once.")
+    wait: Seconds = Field(9.0, description="Seconds that a call waits at most; then it is refused.")
+
+
 class Target(Section):
     """Somebody who can answer when the client's own service does not."""
 
@@ -79,4 +87,5 @@ class Resilience(Section):
         default_factory=dict[str, tuple[str, ...]],
         description="By requested model: the models and fingerprints that may answer. Others are recorded as drift.",
     )
+    concurrency: Concurrency = Field(default_factory=Concurrency.model_construct)
     breaker: BreakerPolicy = Field(default_factory=BreakerPolicy.model_construct)

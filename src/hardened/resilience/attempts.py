@@ -6,22 +6,24 @@ The only place that sends again: the SDK's own retries are off.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hardened.errors import DeadlineExceeded, InvalidResponse, as_sdk_error
+from hardened.errors import DeadlineExceeded, InvalidResponse, Overloaded, as_sdk_error
 from hardened.resilience import backoff, statics
 from hardened.resilience.answers import CHECKED, of_reply
-from hardened.resilience.classify import Fault, of_error
+from hardened.resilience.classify import Fault, fault, of_error
 from hardened.resilience.health import Health
 from hardened.resilience.last import CallOutcome, remember
+from hardened.resilience.permits import permits
 from hardened.resilience.plan import Plan, current
 from hardened.resilience.retry_budget import budget
 from hardened.resilience.streams import Faulty, Opening, StreamCheck
 from hardened.resilience.targets import PRIMARY, Target, unservable
 from hardened.spend.ledger import not_billed
+from hardened.store.breaker import Event
 from hardened.telemetry.record import CallRecord
 from hardened_instrumentation.calls import Call, Effect, Limits, Peek, Reply, Send, Sleep, perform
 from hardened_instrumentation.routes import provider_of_host
@@ -120,6 +122,12 @@ class _Attempts:
             limits = self._limits()
             reply: Reply | None = None
             try:
+                leave = yield from self._enter(health.name)
+            except Overloaded as full:
+                refused = as_sdk_error(Overloaded, self._call.sdk)(target=target.name, retry_after=full.retry_after)
+                return Failure(fault("throttle", "overloaded"), refused, billed=False)
+            kept = False
+            try:
                 self._record.sending(self._sent)
                 scope = self._record.scope()
                 reply = yield from perform(Send(self._call, scope, self._sent, limits, target.destination))
@@ -143,7 +151,12 @@ class _Attempts:
                 raise
             else:
                 self._sent += 1
-                return Answer(reply, (yield from self._watch(reply, health)))
+                check = yield from self._watch(reply, health, leave)
+                kept = check is not None
+                return Answer(reply, check)
+            finally:
+                if not kept:
+                    leave()
             if billed:
                 yield from self._charge_again()
             yield from perform(Sleep(wait))
@@ -165,10 +178,26 @@ class _Attempts:
             call.server_port = address.port or (443 if address.scheme == "https" else 80)
             call.provider = provider_of_host(address.hostname or "", call.provider)
 
-    def _watch(self, reply: Reply, health: Health) -> Generator[Effect[Any], Any, StreamCheck | None]:
+    def _enter(self, name: str) -> Generator[Effect[Any], Any, Callable[[], None]]:
+        """Wait for a place at the target; returns what gives it back."""
+        crowd = self._plan.crowd
+        if crowd is None:
+            return lambda: None
+        left = self._left()
+        crowd = crowd if left is None else crowd._replace(wait=min(crowd.wait, max(left, 0.0)))
+        return (yield from permits(name).enter(name, crowd, self._record.priority))
+
+    def _watch(
+        self, reply: Reply, health: Health, leave: Callable[[], None]
+    ) -> Generator[Effect[Any], Any, StreamCheck | None]:
         """What follows a stream to its end; of other answers, the health of the target is told at once."""
         if reply.kind == "events" and self._plan.validates and self._call.operation in CHECKED:
-            return StreamCheck(self._call, self._deadline, health.tell_later)
+
+            def over(event: Event) -> None:
+                leave()
+                health.tell_later(event)
+
+            return StreamCheck(self._call, self._deadline, over)
         yield from health.tell("ok")
         return None
 

@@ -21,6 +21,14 @@ DEFAULT: Final = "default"
 """The key of what holds for all features, or tenants, that are not named."""
 
 
+class Crowd(NamedTuple):
+    """How many may be at work at once, how many may wait for that, and how long, in seconds."""
+
+    limit: int
+    queue: int = 50
+    wait: float = 9.0
+
+
 class Preset(NamedTuple):
     """What a preset says where the policy does not. `None`: as the SDK has it, or without a limit. Times in seconds."""
 
@@ -66,6 +74,7 @@ class Plan:
     validates: bool
     buffers: bool
     breaker: BreakerRule | None
+    crowd: Crowd | None
     max_tokens: Mapping[str, int]
     max_input_tokens: int | None
     pins: Mapping[str, tuple[str, ...]]
@@ -117,6 +126,7 @@ def compile(policy: Policy) -> Plan:
         validates=chosen.validate_answers,
         buffers=policy.stream == "buffer",
         breaker=_rule(resilience.breaker) if chosen.breaker else None,
+        crowd=Crowd(crowd.limit, crowd.queue, crowd.wait) if (crowd := resilience.concurrency).limit else None,
         max_tokens=resilience.max_tokens,
         max_input_tokens=resilience.max_input_tokens,
         pins=resilience.pins,

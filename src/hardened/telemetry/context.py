@@ -54,6 +54,7 @@ class Ambient:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, AttributeValue] = field(default_factory=lambda: _NONE, hash=False)
     deadline: float | None = None  # by `time.monotonic`
+    priority: int | None = None
     run_id: str | None = None
     attributes: Mapping[str, AttributeValue] = field(init=False, compare=False, repr=False)
     """The same as attributes of a span."""
@@ -73,6 +74,7 @@ class Ambient:
             prompt_version=prompt.prompt_version,
             tags=tuple(dict.fromkeys((*outer.tags, *self.tags)))[-MAX_TAGS:],
             metadata=_latest({**outer.metadata, **self.metadata}),
+            priority=outer.priority if self.priority is None else self.priority,
             deadline=min((end for end in (self.deadline, outer.deadline) if end is not None), default=None),
             run_id=outer.run_id if self.run_id is None else self.run_id,
         )
@@ -126,6 +128,7 @@ class context:
         metadata: further values by key: str, int, float or bool.
         deadline: seconds from entering, after which calls to models inside must be over; of nested ones, the earliest.
         run_id: names a run of an agent or job, whose calls share the budget of a run.
+        priority: 1, 2 or 3: who goes first where calls wait for a place; 2 if nothing is said.
 
     Raises:
         TypeError: an argument has a wrong type. The message names the argument, never its value.
@@ -144,6 +147,7 @@ class context:
         tags: Iterable[str] | None = None,
         metadata: Mapping[str, str | int | float | bool] | None = None,
         deadline: float | None = None,
+        priority: int | None = None,
         run_id: str | None = None,
     ) -> None:
         name, version = _prompt(prompt)
@@ -158,6 +162,8 @@ class context:
             metadata=_metadata(metadata),
             run_id=_text("run_id", run_id),
         )
+        if priority is not None:
+            self._given = replace(self._given, priority=_priority(priority))
         self._seconds = _seconds(deadline)
         self._tokens: list[Token[Context]] = []  # one context object may be entered by several threads at once
 
@@ -257,6 +263,12 @@ def _text(argument: str, value: object) -> str | None:
     if not isinstance(value, str):
         raise TypeError(f"hardened.context: {argument} must be a str, not {type(value).__name__}")
     return value[:MAX_CHARS]
+
+
+def _priority(priority: object) -> int:
+    if priority not in (1, 2, 3) or isinstance(priority, bool):
+        raise TypeError("hardened.context: priority must be 1 (first), 2 or 3 (last)")
+    return cast(int, priority)
 
 
 def _seconds(deadline: object) -> float | None:

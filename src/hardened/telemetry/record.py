@@ -197,6 +197,11 @@ class CallRecord:
         return self._ambient.deadline
 
     @property
+    def priority(self) -> int:
+        """1 goes before 2, 2 before 3."""
+        return self._ambient.priority or 2
+
+    @property
     def feature(self) -> str | None:
         return self._ambient.feature
 

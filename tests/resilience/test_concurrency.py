@@ -1,0 +1,231 @@
+"""Places at a target, and functions that are looked after as calls are."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import openai
+import pytest
+import trio
+from callers import CALLERS, STREAMS, openai_client
+from shapes import ASK, MODEL
+from traces import Configure
+
+import hardened
+from hardened.resilience import health, permits
+from hardened.resilience.plan import Crowd
+from hardened.store.memory import MemoryStore
+from hardened.testing import FakeProvider, Reply
+from hardened_instrumentation.drive import acomplete, complete
+
+
+@pytest.fixture(autouse=True)
+def own_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    monkeypatch.setattr(health, "current", lambda: store)
+    monkeypatch.setattr(permits, "_permits", {})
+
+
+def busy() -> list[int]:
+    return [one._busy for one in permits._permits.values()]
+
+
+# --- Places
+
+
+def test_places_go_by_priority_and_then_by_age() -> None:
+    places, order = permits.Permits(), list[str]()
+    give_back = complete(places.enter("x", Crowd(1), 2))
+
+    def work(name: str, priority: int) -> None:
+        leave = complete(places.enter("x", Crowd(1, wait=30), priority))
+        order.append(name)
+        leave()
+
+    threads: list[threading.Thread] = []
+    for name, priority in (("late", 3), ("first", 1), ("one", 2), ("other", 2)):
+        threads.append(threading.Thread(target=work, args=(name, priority)))
+        threads[-1].start()
+        while len(places._line) < len(threads):
+            pass
+    give_back()
+    give_back()  # a second time changes nothing
+    for thread in threads:
+        thread.join()
+    assert order == ["first", "one", "other", "late"]
+    assert places._busy == 0
+
+
+def test_too_many_are_refused_and_told_when_to_come_back() -> None:
+    places = permits.Permits()
+    complete(places.enter("x", Crowd(1, queue=0), 2))
+    with pytest.raises(hardened.Overloaded) as raised:
+        complete(places.enter("x", Crowd(1, queue=0), 2))
+    assert (raised.value.target, raised.value.retry_after > 0) == ("x", True)
+    with pytest.raises(hardened.Overloaded):
+        complete(places.enter("x", Crowd(1, wait=0.01), 2))
+    assert places._busy == 1
+
+
+@pytest.mark.parametrize("run", [asyncio.run, trio.run])
+def test_a_thread_wakes_a_task(run: Callable[..., Any]) -> None:
+    places = permits.Permits()
+    give_back = complete(places.enter("x", Crowd(1), 2))
+
+    async def main() -> None:
+        threading.Timer(0.05, give_back).start()
+        leave = await acomplete(places.enter("x", Crowd(1, wait=30), 2))
+        leave()
+
+    run(main) if run is trio.run else run(main())
+    assert places._busy == 0
+
+
+def test_one_that_is_cancelled_while_it_waits_takes_no_place() -> None:
+    places = permits.Permits()
+
+    async def main() -> None:
+        leave = await acomplete(places.enter("x", Crowd(1), 2))
+        waiting = asyncio.create_task(acomplete(places.enter("x", Crowd(1, wait=30), 2)))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        leave()
+        (await acomplete(places.enter("x", Crowd(1), 2)))()
+
+    asyncio.run(main())
+    assert places._busy == 0
+
+
+@pytest.mark.parametrize("callers", [CALLERS, STREAMS])
+@pytest.mark.parametrize("name", CALLERS)
+def test_a_call_gives_its_place_back(
+    name: str, callers: Any, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"concurrency": {"limit": 1, "queue": 0}})
+    for reply in (Reply(), Reply(status=400), Reply(fault="cut", fault_after=3), Reply(status=500), Reply()):
+        provider.default = reply
+        try:
+            callers[name].call(provider)
+        except Exception as error:
+            assert not isinstance(error, hardened.Overloaded)
+    assert busy() == [0]
+
+
+def test_a_stream_has_its_place_until_its_end(provider: FakeProvider, configure: Configure) -> None:
+    configure(resilience={"concurrency": {"limit": 1, "queue": 0}})
+    client = openai_client(provider)
+    stream = client.chat.completions.create(model=MODEL, messages=ASK, stream=True)
+    with pytest.raises(hardened.Overloaded) as raised:
+        client.chat.completions.create(model=MODEL, messages=ASK)
+    assert isinstance(raised.value, openai.APIError)
+    assert len(provider.requests) == 1
+    stream.close()
+    client.chat.completions.create(model=MODEL, messages=ASK)
+    assert busy() == [0]
+
+
+def test_a_target_without_a_place_is_passed_over(
+    provider: FakeProvider, other: FakeProvider, configure: Configure
+) -> None:
+    backup = {"provider": "openai", "base_url": other.openai_base_url, "api_key": "k"}
+    configure(
+        targets={"backup": backup},
+        routes={"default": ["backup"]},
+        resilience={"concurrency": {"limit": 1, "queue": 0}},
+    )
+    client = openai_client(provider)
+    with client.chat.completions.create(model=MODEL, messages=ASK, stream=True):
+        client.chat.completions.create(model=MODEL, messages=ASK)
+    assert (len(provider.requests), len(other.requests)) == (1, 1)
+
+
+@pytest.mark.parametrize("priority", [0, 4, True, "high"])
+def test_there_are_three_priorities(priority: Any) -> None:
+    with pytest.raises(TypeError, match="priority must be 1"):
+        hardened.context(priority=priority)
+
+
+# --- Functions
+
+
+class Down(Exception):
+    pass
+
+
+def test_a_function_fails_and_is_left_alone(waits: list[float]) -> None:
+    calls: list[str] = []
+
+    @hardened.resilient("vector-db", retries=1)
+    def search(question: str) -> list[str]:
+        calls.append(question)
+        raise Down
+
+    for _ in range(2):
+        with pytest.raises(Down):
+            search("q")
+    with pytest.raises(Down):
+        search("q")
+    with pytest.raises(hardened.CircuitOpen) as raised:
+        search("q")
+    assert (len(calls), raised.value.target) == (5, "vector-db")
+    assert 0 < raised.value.retry_after <= 33
+
+
+@pytest.mark.parametrize("fallback", [["none"], lambda question: ["none"]])
+def test_a_fallback_is_returned(fallback: Any, waits: list[float]) -> None:
+    @hardened.resilient("vector-db", fallback=fallback)
+    def search(question: str) -> list[str]:
+        raise Down
+
+    @hardened.resilient("async-db", fallback=fallback)
+    async def asearch(question: str) -> list[str]:
+        raise Down
+
+    async def main() -> None:
+        assert await asearch("q") == ["none"]
+
+    for _ in range(7):
+        assert search("q") == ["none"]
+        asyncio.run(main())
+
+
+def test_what_is_no_failure_is_raised_and_counts_for_nothing() -> None:
+    @hardened.resilient("vector-db", failures=(Down,), fallback=[])
+    def search(question: str) -> list[str]:
+        raise ValueError(question)
+
+    for _ in range(9):
+        with pytest.raises(ValueError, match="q"):
+            search("q")
+
+
+@pytest.mark.parametrize("run", [asyncio.run, trio.run])
+def test_a_coroutine_function_has_a_timeout(run: Callable[..., Any]) -> None:
+    @hardened.resilient("slow", timeout=0.01, failures=(Down,), fallback="late")
+    async def slow() -> str:
+        await (asyncio.sleep(30) if run is asyncio.run else trio.sleep(30))
+        return "never"
+
+    assert (run(slow) if run is trio.run else run(slow())) == "late"
+    with pytest.raises(TypeError, match="only for coroutine functions"):
+        hardened.resilient("slow", timeout=1)(lambda: None)
+
+
+def test_a_function_recovers_and_keeps_its_name(waits: list[float]) -> None:
+    outcomes = [Down(), "found"]
+
+    @hardened.resilient("vector-db", retries=2, limit=1, queue=0)
+    def search() -> str:
+        """Look."""
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return str(outcome)
+
+    assert (search(), search.__name__, search.__doc__, len(waits)) == ("found", "search", "Look.", 1)
+    assert busy() == [0]
