@@ -251,3 +251,15 @@ def test_a_stream_that_is_left_is_no_failure(name: str, provider: FakeProvider, 
     next(iter(stream))
     stream.close()
     assert (traces.call().stream_outcome, traces.call().error_type) == ("aborted", None)
+
+
+@pytest.mark.parametrize("fault", ["reset_after_headers", "bad_gzip", "stall"])
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_broke_before_its_first_content_is_never_an_empty_one(
+    name: str, fault: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure()
+    provider.default = Reply(text="Paris", fault=fault, fault_after=0)
+    sdk = {"openai": openai, "anthropic": anthropic}[STREAMS[name].sdk]
+    with pytest.raises(sdk.APIConnectionError):
+        STREAMS[name].call(provider, timeout=0.3)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hardened.errors import DeadlineExceeded, InvalidResponse, Overloaded, as_sdk_error
+from hardened.errors import DeadlineExceeded, InvalidResponse, Overloaded, StreamInterrupted, as_sdk_error
 from hardened.resilience import backoff, statics
 from hardened.resilience.answers import CHECKED, of_reply
 from hardened.resilience.classify import Fault, fault, of_error
@@ -243,6 +243,13 @@ class _Attempts:
             ended = yield from perform(Peek(reply, opening.enough, timeout))
         except TimeoutError:
             raise self._call.timeout_error() from None
+        except Exception as error:
+            found = None if isinstance(error, Faulty) else of_error(self._call.sdk, error)
+            if found is None:
+                raise
+            if found.code == "timeout":
+                raise self._call.timeout_error() from None
+            raise Faulty(found) from None  # the rest of this body would look like a stream that is over
         if ended:
             opening.ended()
 
@@ -273,6 +280,8 @@ class _Attempts:
         own = self._own_limit()
         if found.code == "timeout" and limits.answer is not None and (own is None or limits.answer < own):
             return self._late()  # it was the deadline that ended it
+        if isinstance(error, Faulty) and found.kind == "transport":
+            return as_sdk_error(StreamInterrupted, self._call.sdk)(reason=found.code, error_class=found.kind)
         if isinstance(error, Faulty):
             return as_sdk_error(InvalidResponse, self._call.sdk)(reason=found.code, error_class=found.kind)
         return error
@@ -291,7 +300,7 @@ def _told(failures: list[Failure]) -> Exception:
 
 def _is_said(reply: Reply, found: Fault) -> bool:
     """Whether the provider itself says, in a way that the SDK understands, that it failed: the SDK shall say so too."""
-    if found.kind == "invalid":
+    if found.kind in ("invalid", "transport"):
         return False
     return reply.kind == "events" or (reply.kind == "json" and reply.body.get("status") == "failed")
 

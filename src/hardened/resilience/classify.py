@@ -100,6 +100,7 @@ TRANSPORT: Final[Mapping[str, str]] = {
     "RetryableError": "connection",  # anthropic: what a middleware raises to have the request sent again
     "TimeoutException": "timeout",
     "TransportError": "connection",
+    "DecodingError": "decoding",  # compressed, as its header says, but not so
 }
 """Classes of exceptions, of the SDKs and of httpx, that say that nobody answered. The first in the MRO counts."""
 
