@@ -13,6 +13,7 @@ from urllib.parse import unquote
 _PROMPT_KEYS = ("system", "instructions", "messages", "input", "prompt", "tools")
 # Keys that structure a message, and embedded files: not text that a model reads as such.
 _NOT_TEXT = {"role", "type", "id", "call_id", "tool_call_id", "tool_use_id", "status", "data", "signature"}
+_ANTHROPIC_PATHS = re.compile(r"/messages(?:/|$)|^/model/|/publishers/anthropic/")
 _FORM_FIELD = re.compile(rb'name="(\w+)"\r\n\r\n(.*?)\r\n--', re.DOTALL)
 
 
@@ -55,6 +56,11 @@ class Request:
     def stream(self) -> bool:
         """Whether the client asked for a stream, in the body or by the path (Bedrock; Vertex does both)."""
         return self.fields.get("stream") in (True, "true") or self.path.endswith("/invoke-with-response-stream")
+
+    @property
+    def speaks_anthropic(self) -> bool:
+        """Whether the answer, and errors above all, must be in Anthropic's words."""
+        return bool(_ANTHROPIC_PATHS.search(self.path)) or "anthropic-version" in self.headers
 
     @cached_property
     def prompt(self) -> str:

@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
+from hardened.testing.faults import FAULTS
 from hardened.testing.message import Answer, Request, encode
 from hardened.testing.routes import error_answer, wire_for
+from hardened.testing.schedules import Schedule, known
 from hardened.testing.script import Reply
 from hardened.testing.server import Delivery, LoopbackServer
 from hardened.testing.wires.turn import Ids, Turn
 
 Predicate = Callable[[Request], bool]
 Script = Reply | Callable[[Request], Reply]
+
+FAULT_HEADER: Final = "x-hardened-fault"
+FAULT_MODEL: Final = "fault-"
+"""What a request asks with for a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request as the log has it.
+
+    Attributes:
+        time: when it came, in seconds of `time.monotonic`.
+        request: what came.
+        fault: what was wrong with its answer; `None` for a good one, and for one that is scripted without `fault`.
+    """
+
+    time: float
+    request: Request
+    fault: str | None
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The same for all requests of a call, if the SDK sends one."""
+        return self.request.headers.get("idempotency-key")
 
 
 class FakeProvider:
@@ -32,8 +61,11 @@ class FakeProvider:
     Bedrock's and Google Vertex AI's paths). Any other path answers 404, unless a reply with a `body` is scripted.
 
     A request is answered by the first of: a rule of `when` that matches it, the next queued `reply`, the default, which
-    echoes the last message. Safe to use from several threads and event loops at once. It listens on loopback addresses
-    only and raises `ValueError` for any other host.
+    echoes the last message. What is wrong with the answer, if anything, says the first of: the request itself, by the
+    header `x-hardened-fault` or a model named `fault-<name>`; the reply; a schedule of `disturb`.
+
+    Safe to use from several threads and event loops at once. It listens on loopback addresses only and raises
+    `ValueError` for any other host.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, gzip: bool = False) -> None:
@@ -41,6 +73,9 @@ class FakeProvider:
         """Every request received so far, in order, as it came."""
         self.default: Script = Reply()
         """What answers a request when nothing else was scripted for it."""
+        self.attempts: list[Attempt] = []
+        """The same requests, with time and fault."""
+        self._schedules: tuple[Schedule, ...] = ()
         self._rules: list[tuple[Predicate, Script]] = []
         self._queue: deque[Script] = deque()
         self._ids = Ids()
@@ -111,26 +146,65 @@ class FakeProvider:
         """Answer every request for which `predicate` holds with `reply`, given as for `reply`. Earlier rules win."""
         self._rules.append((predicate, _script(reply, fields)))
 
+    def disturb(self, *schedules: Schedule) -> None:
+        """From now on answers go wrong as these say: `Mix`, `Outage`, `Flapping`, or functions of your own.
+
+        The first that names a fault counts. They take the place of those before; without any, all is well again.
+        """
+        self._schedules = schedules
+
+    @contextmanager
+    def unreachable(self) -> Generator[None]:
+        """Inside, connections are refused, open ones are dropped. Afterwards it listens on the same port again."""
+        self._server.close()
+        try:
+            yield
+        finally:
+            self._server = self._server.again()
+            self._server.start()
+
     def reset(self) -> None:
-        """Forget all scripts and recorded requests."""
+        """Forget all scripts, schedules and recorded requests."""
         self.requests.clear()
+        self.attempts.clear()
+        self._schedules = ()
         self._rules.clear()
         self._queue.clear()
         self.default = Reply()
 
     def _deliver(self, request: Request) -> Delivery:
         self.requests.append(request)
+        came = time.monotonic()
         request_id = self._ids.next("req_")
+        name: str | None = None
         try:
             reply = self._choose(request)
+            name = self._fault(request, reply)
+            fault = FAULTS[name] if name else None
+            if fault and fault.fields:
+                reply = replace(reply, **fault.fields(request))
             answer = self._answer(request, reply, request_id)
+            if fault and fault.spoil:
+                fault.spoil(request, answer)
         except Exception as error:  # noqa: BLE001 - a fault in a test's script must reach the test, not end the server
             message = f"FakeProvider: the script for this request raised {type(error).__name__}: {error}"
-            reply, answer = Reply(), error_answer(request, 500, message, request_id)
+            reply, fault, answer = Reply(), None, error_answer(request, 500, message, request_id)
             answer.headers["x-should-retry"] = "false"
+        self.attempts.append(Attempt(came, request, name))
         scripted = {name.lower(): value for name, value in reply.headers.items()}
         answer.headers = {"x-request-id": request_id, "request-id": request_id, **answer.headers, **scripted}
-        return Delivery(answer, reply.delay, reply.chunk_delay, reply.fault, reply.fault_after)
+        return Delivery(answer, reply.delay, reply.chunk_delay, fault.travel if fault else None, reply.fault_after)
+
+    def _fault(self, request: Request, reply: Reply) -> str | None:
+        """The name of the fault that the answer has."""
+        name = request.headers.get(FAULT_HEADER)
+        if name is None and request.model.startswith(FAULT_MODEL):
+            name = request.model.removeprefix(FAULT_MODEL)
+        if name is not None:
+            known(name)
+        scheduled = (schedule(request) for schedule in self._schedules)
+        name = name or reply.fault or next((name for name in scheduled if name is not None), None)
+        return name if name and FAULTS[known(name)].happens_to(request) else None
 
     def _choose(self, request: Request) -> Reply:
         script = next((script for predicate, script in self._rules if predicate(request)), None)

@@ -37,7 +37,6 @@ _ROUTES: tuple[tuple[re.Pattern[str], Wire], ...] = tuple(
     )
 )
 
-_ANTHROPIC_PATHS = re.compile(r"/messages(?:/|$)|^/model/|/publishers/anthropic/")
 _ANTHROPIC_ERRORS = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -58,7 +57,7 @@ def wire_for(path: str) -> Wire | None:
 
 def error_answer(request: Request, status: int, message: str, request_id: str) -> Answer:
     """An error in the shape of the provider whose path was asked for."""
-    if _ANTHROPIC_PATHS.search(request.path) or "anthropic-version" in request.headers:
+    if request.speaks_anthropic:
         kind = _ANTHROPIC_ERRORS.get(status, "api_error" if status >= 500 else "invalid_request_error")
         error = {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
     else:

@@ -5,16 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
-Fault = Literal["cut", "end", "stall", "garbage"]
-"""How an answer goes wrong, after `fault_after` events of a stream or in the middle of a plain body:
-
-* `cut`: the connection closes, the announced body stays incomplete;
-* `end`: a stream ends in good order, but before the events that say it is complete (a plain body is left as it is);
-* `stall`: nothing more is sent and the connection stays open, until the client hangs up or the provider closes;
-* `garbage`: bytes that are not valid JSON stand in the place of an event or of the body, with status 200.
-"""
+from hardened.testing.schedules import known
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +56,9 @@ class Reply:
         status: HTTP status; from 400 on, the body is an error of the provider's shape.
         headers: added to the response's headers.
         body: the whole body in place of a generated one: bytes, text, or a value that is encoded as JSON.
-        fault: how the answer goes wrong; see `Fault`.
-        fault_after: how many events of a stream arrive before the fault.
+        fault: how the answer goes wrong: a name in `FAULTS`.
+        fault_after: how many events of a stream arrive before the connection does what the fault says; by default two
+            thirds of them.
     """
 
     text: str | None = None
@@ -82,16 +76,16 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Any = None
-    fault: Fault | None = None
-    fault_after: int = 0
+    fault: str | None = None
+    fault_after: int | None = None
 
     def __post_init__(self) -> None:
         if self.chunk_size < 1:
             raise ValueError("chunk_size must be at least 1")
         if self.text is not None and self.chunks is not None and "".join(self.chunks) != self.text:
             raise ValueError("text and chunks differ: give one of them")
-        if self.fault is not None and self.fault not in get_args(Fault):
-            raise ValueError(f"no such fault: {self.fault!r}; one of {', '.join(get_args(Fault))}")
+        if self.fault is not None:
+            known(self.fault)
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
+import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from hardened.testing.faults import Travel, middle
 from hardened.testing.message import Answer, Request
-from hardened.testing.script import Fault
 
 _MAX_HEAD = 1 << 18  # bytes of a request's head; long credentials and baggage fit
 
@@ -22,8 +24,8 @@ class Delivery:
     answer: Answer
     delay: float = 0.0
     chunk_delay: float = 0.0
-    fault: Fault | None = None
-    fault_after: int = 0
+    travel: Travel | None = None
+    travel_after: int | None = None
 
 
 class LoopbackServer:
@@ -54,6 +56,10 @@ class LoopbackServer:
         if self._loop is not None and self._stop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+
+    def again(self) -> LoopbackServer:
+        """A server as this one, on the same port."""
+        return LoopbackServer(self._respond, host=self._host, port=self.port, gzip=self._gzip)
 
     def _run(self) -> None:
         try:
@@ -133,6 +139,7 @@ class _Response:
         self._writer = writer
         self._delivery = delivery
         self._method = request.method
+        self._travel = delivery.travel
         accepts = "gzip" in request.headers.get("accept-encoding", "")
         self._compressor = zlib.compressobj(wbits=31) if gzip and accepts else None  # 31: gzip's own header
 
@@ -140,37 +147,43 @@ class _Response:
         delivery = self._delivery
         if delivery.delay:
             await asyncio.sleep(delivery.delay)
+        if self._travel in ("hang", "reset"):
+            await self._fail()
         if delivery.answer.events is None:
             await self._send_body(delivery.answer.body)
         else:
             await self._send_events(delivery.answer.events)
 
     async def _send_body(self, body: bytes) -> None:
-        delivery = self._delivery
-        if delivery.fault == "garbage":
+        if self._travel == "garbage":
             body = b"<html>upstream failure</html>"
         if self._compressor:
             body = self._compressor.compress(body) + self._compressor.flush()
         self._head({"content-length": str(len(body))})
+        if self._travel == "reset_after_headers":
+            await self._fail()
         if self._method == "HEAD":
             body = b""
-        if delivery.fault in ("cut", "stall"):
+        if self._travel in ("cut", "stall"):
             self._writer.write(body[: len(body) // 2])
             await self._fail()
         self._writer.write(body)
         await self._writer.drain()
 
-    async def _send_events(self, events: Iterable[bytes]) -> None:
+    async def _send_events(self, events: list[bytes]) -> None:
         delivery = self._delivery
         self._head({"transfer-encoding": "chunked"})
+        if self._travel == "reset_after_headers":
+            await self._fail()
+        after = middle(events) if delivery.travel_after is None else delivery.travel_after
         for number, event in enumerate(events):
             if delivery.chunk_delay:
                 await self._writer.drain()
                 await asyncio.sleep(delivery.chunk_delay)
-            if delivery.fault and number == delivery.fault_after:
-                if delivery.fault == "end":
+            if self._travel and number == after:
+                if self._travel == "end":
                     break
-                if delivery.fault != "garbage":
+                if self._travel != "garbage":
                     await self._fail()
                 self._chunk(b'data: {"id": "unfin\n\n')
             self._chunk(event)
@@ -195,8 +208,12 @@ class _Response:
         self._writer.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     async def _fail(self) -> None:
-        """Let what was written arrive, then cut the connection, or say nothing more for as long as it lives."""
+        """Let what was written arrive, then end the connection, or say nothing more for as long as it lives."""
         await self._writer.drain()
-        if self._delivery.fault == "stall":
+        if self._travel in ("hang", "stall"):
             await self._reader.read()  # ends when the client hangs up
+        elif self._travel in ("reset", "reset_after_headers"):
+            at_once = struct.pack("ii", 1, 0)  # linger for no time: the kernel sends RST in place of FIN
+            self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            self._writer.transport.abort()
         raise _Cut
