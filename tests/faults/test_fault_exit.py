@@ -30,7 +30,8 @@ def in_threads(work):
 ENDINGS = {
     "checks in daemon threads": "in_threads(lambda: hardened.check(BIG, 'input'))",
     "checks that hang on after their timeout": """
-        hardened.configure({"preset": "strict", "detectors": {name: {"timeout_ms": 1} for name in ("secrets", "pii")}})
+        detectors = {name: {"timeout_ms": 1} for name in ("secrets", "pii")}
+        hardened.configure("strict", budgets={"global": {"day": "50 USD"}}, detectors=detectors)
         for number in range(3):
             hardened.check(BIG + str(number), "input")
     """,

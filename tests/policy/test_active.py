@@ -35,57 +35,57 @@ def test_nothing_chosen_is_found_once(write: Write) -> None:
 
 class TestConfigure:
     def test_it_returns_what_holds(self) -> None:
-        assert configure("strict") is active()
-        assert active().preset == "strict"
-        assert active_source() == "preset strict"
+        assert configure("observe") is active()
+        assert active().preset == "observe"
+        assert active_source() == "preset observe"
 
     def test_after_the_found_policy_it_is_silent(self, caplog: pytest.LogCaptureFixture) -> None:
         active()
-        configure("strict")
-        assert active().preset == "strict"
+        configure("observe")
+        assert active().preset == "observe"
         assert not caplog.records
 
     def test_another_policy_wins_with_one_warning_that_names_both(
         self, write: Write, caplog: pytest.LogCaptureFixture
     ) -> None:
         file = write("mode: shadow\n", "other.yaml")
-        configure("strict")
+        configure("observe")
         configure(file)
         assert active() == Policy(mode="shadow")
         [warning] = warnings(caplog)
-        assert "preset strict" in warning
+        assert "preset observe" in warning
         assert str(file) in warning
 
     def test_the_same_again_is_silent(self, caplog: pytest.LogCaptureFixture) -> None:
         told: list[Policy] = []
-        configure("strict")
+        configure("observe")
         on_change(told.append)
-        configure({"preset": "strict"})
-        set_active(Policy(preset="strict"), "elsewhere")
+        configure({"preset": "observe"})
+        set_active(Policy(preset="observe"), "elsewhere")
         assert not told
         assert not caplog.records
 
     def test_overrides_alone_change_what_was_chosen(self, caplog: pytest.LogCaptureFixture) -> None:
-        configure("strict")
+        configure("observe")
         configure(mode="shadow", detectors_pii_input="warn")
-        assert (active().preset, active().mode, active().detectors["pii"].input) == ("strict", "shadow", "warn")
-        assert active_source() == "preset strict"
+        assert (active().preset, active().mode, active().detectors["pii"].input) == ("observe", "shadow", "warn")
+        assert active_source() == "preset observe"
         assert not caplog.records
 
     def test_overrides_alone_change_what_is_found(self, write: Write) -> None:
-        write("preset: strict\n")
+        write("preset: observe\n")
         configure(mode="shadow")
-        assert (active().preset, active().mode) == ("strict", "shadow")
+        assert (active().preset, active().mode) == ("observe", "shadow")
 
     def test_a_file_in_the_working_directory_does_not_weaken_it(self, write: Write) -> None:
-        configure("strict")
-        write("preset: observe\nmode: off\n")
+        configure("observe")
+        write("preset: balanced\nmode: off\n")
         configure(stream="buffer")
-        assert (active().preset, active().mode, active().stream) == ("strict", "enforce", "buffer")
+        assert (active().preset, active().mode, active().stream) == ("observe", "enforce", "buffer")
 
     def test_the_environment_has_the_last_word(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HARDENED_MODE", "off")
-        assert configure("strict", mode="enforce").mode == "off"
+        assert configure("observe", mode="enforce").mode == "off"
 
     @pytest.mark.parametrize(
         ("policy", "overrides"),
@@ -97,16 +97,16 @@ class TestConfigure:
         ],
     )
     def test_a_broken_one_raises_and_changes_nothing(self, policy: Any, overrides: dict[str, Any]) -> None:
-        before = configure("strict")
+        before = configure("observe")
         with pytest.raises(PolicyError):
             configure(policy, **overrides)
         assert active() is before
-        assert active_source() == "preset strict"
+        assert active_source() == "preset observe"
 
 
 class TestBroken:
     def test_a_safe_policy_stands_in_and_is_told_once(self, write: Write, caplog: pytest.LogCaptureFixture) -> None:
-        write("preset: strict\nmodus: off\n")
+        write("preset: observe\nmodus: off\n")
         assert active().detectors["pii"].output == "redact"
         assert not active().captures_content
         active()
@@ -161,11 +161,11 @@ class TestListeners:
     def test_they_are_told_until_they_stop(self) -> None:
         told: list[str] = []
         stop = on_change(lambda policy: told.append(policy.preset))
-        configure("strict")
+        configure("observe")
         stop()
         stop()
         configure("observe")
-        assert told == ["strict"]
+        assert told == ["observe"]
 
     def test_one_that_fails_does_not_keep_the_others_uninformed(self, caplog: pytest.LogCaptureFixture) -> None:
         told: list[Policy] = []
@@ -175,7 +175,7 @@ class TestListeners:
 
         on_change(fails)
         on_change(told.append)
-        configure("strict")
+        configure("observe")
         assert told == [active()]
         assert "hardened: a listener of the policy failed: RuntimeError" in caplog.text
         assert "private" not in caplog.text
@@ -216,10 +216,36 @@ held.wait()
 child = os.fork()
 if child == 0:
     signal.alarm(20)  # ends a child that waits for ever
-    os._exit(0 if module.configure("strict").preset == "strict" else 3)
+    os._exit(0 if module.configure("observe").preset == "observe" else 3)
 status = os.waitpid(child, 0)[1]
 done.set()
 raise SystemExit(status)
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=tmp_path, check=False, timeout=60)
     assert done.returncode == 0
+
+
+class TestStrict:
+    """It promises that money has a limit."""
+
+    def test_it_refuses_to_start_without_a_global_budget(self) -> None:
+        with pytest.raises(PolicyError, match="preset strict needs a budget in USD"):
+            configure("strict")
+        with pytest.raises(PolicyError, match="preset strict"):
+            configure("strict", budgets={"global": {"day": "100 requests"}, "user": {"day": "1 USD"}})
+        assert configure("strict", budgets={"global": {"month": "800 USD"}}).preset == "strict"
+
+    def test_where_nothing_is_enforced_it_needs_none(self) -> None:
+        assert configure("strict", mode="shadow").preset == "strict"
+
+    def test_one_that_was_only_found_is_replaced_by_a_safe_one(
+        self, write: Write, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write("preset: strict\n")
+        assert active_source() == "safe policy"
+        assert "HARDENED_BUDGETS_GLOBAL_DAY" in caplog.text
+
+    def test_a_variable_is_enough(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        write("preset: strict\n")
+        monkeypatch.setenv("HARDENED_BUDGETS_GLOBAL_DAY", "50 USD")
+        assert active().preset == "strict"

@@ -36,13 +36,24 @@ def run(options: argparse.Namespace) -> int:
     import hardened
 
     if options.policy:
-        hardened.configure(policy=options.policy)
+        _choose(options.policy)
     verdict = hardened.check(read_text(options), stage=options.stage)
     if options.json:
         output.print_json(_plain(verdict))
     else:
         _print(verdict)
     return _CODES[verdict.outcome]
+
+
+def _choose(policy: str) -> None:
+    """Let a policy hold in this process, which sends nothing: so it needs no budget. Raises PolicyError."""
+    from hardened.policy.active import set_active
+    from hardened.policy.compile import compile
+    from hardened.policy.load import load_with_source
+
+    loaded = load_with_source(policy)
+    compile(*loaded)
+    set_active(loaded.policy, loaded.source)
 
 
 def add_text(parser: argparse.ArgumentParser) -> None:

@@ -111,6 +111,7 @@ def configure(policy: Source | None = None, **overrides: Any) -> Policy:
         amended = _state.loaded if policy is None and _state.explicit else None
         chosen = load_with_source(amended.policy if amended else policy, overrides=overrides)
         compile(*chosen)
+        _refuse_without_budget(chosen)
         if amended is None:
             _choose(chosen)
         elif chosen.policy != amended.policy:
@@ -125,9 +126,24 @@ def _loaded() -> Loaded:
         if _state.loaded is None:
             try:
                 _state.loaded = load_with_source()
+                _refuse_without_budget(_state.loaded)
             except PolicyError as error:
                 _state.loaded = _stand_in(error)
         return _state.loaded
+
+
+def _refuse_without_budget(loaded: Loaded) -> None:
+    """Preset `strict` promises that money has a limit. Raises PolicyError where it has none."""
+    if loaded.policy.preset == "strict" and loaded.policy.mode == "enforce" and not _has_global_budget(loaded.policy):
+        raise PolicyError(
+            f"{loaded.source}: preset strict needs a budget in USD for all calls together, such as "
+            "`budgets: {global: {day: 50 USD}}` in hardened.yaml, or HARDENED_BUDGETS_GLOBAL_DAY='50 USD'"
+        )
+
+
+def _has_global_budget(policy: Policy) -> bool:
+    windows = (getattr(getattr(policy.budgets, "global"), name) for name in ("minute", "hour", "day", "month"))
+    return any(amount is not None and amount.usd is not None for amount in windows)
 
 
 def _stand_in(error: PolicyError) -> Loaded:

@@ -145,11 +145,6 @@ def make_plan(policy: Policy) -> Plan:
     )
 
 
-def has_global_budget(policy: Policy) -> bool:
-    """Whether the money of all calls together is capped, as preset `strict` asks for."""
-    return any(limit.unit == "usd" for limit in _of_windows("global", getattr(policy.budgets, "global")))
-
-
 def _of_windows(scope: Scope, windows: Windows) -> Iterator[Limit]:
     for window in WINDOWS:
         yield from _limits(scope, window, getattr(windows, window))
