@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_DIGIT = re.compile(r"\d", re.ASCII)
+from .lazy import lazy
+
+_DIGIT = lazy(r"\d", re.ASCII)
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -78,7 +80,7 @@ def verhoeff(value: str) -> bool:
 
 
 # First digits of the card networks (ISO/IEC 7812-2 issuer identification numbers) and the lengths they use.
-_CARD = re.compile(
+_CARD = lazy(
     r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
     r"|3(?:0[0-5]|[689]\d)\d{11}(?:\d{2})?|6(?:011|4[4-9]\d|5\d\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}|(?:50|5[6-8]|6\d)\d{10,17}"
 )

@@ -14,7 +14,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import NamedTuple
 
+from .lazy import lazy
 from .seen import lower
 
 AHEAD = 2
@@ -30,8 +32,7 @@ WORD_START = r"(?<![A-Za-z0-9_])"
 WORD_END = r"(?![A-Za-z0-9_])"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """Words of which one must stand near the match.
 
     Before it: at most `window` characters away, or `reach` characters in the same sentence with no digit in between.
@@ -188,21 +189,21 @@ class Entry:
 
 
 # What leads from a match to the word behind it that names it …
-_LINK = re.compile(
+_LINK = lazy(
     r" ?(?:[(\[] ?|- |(?:<-{1,2}|\u2190|<=|\u21d0) ?|(?:is|was|as|are|ist|als|est|es|\u00e9|\u00e8|\u00e4r|jest|som) )",
     re.ASCII | re.IGNORECASE,
 )
 _LONGEST_LINK = 7
 # … and what may stand between the two: a few words, the last of which may go on as the word.
-_GAP = re.compile(r"(?:[^\W\d]{1,16}['\u2019]?[^\W\d]? ){0,4}[^\W\d]{0,16}-?")
+_GAP = lazy(r"(?:[^\W\d]{1,16}['\u2019]?[^\W\d]? ){0,4}[^\W\d]{0,16}-?")
 # Behind a dash a word names what is before it only if nothing follows: "12345678 - passport renewal" is a title.
-_ENDED = re.compile(r" ?(?:number|num|no|nr|id|card)?\.?(?=[\n.,;|)\]]|\Z)", re.ASCII | re.IGNORECASE)
+_ENDED = lazy(r" ?(?:number|num|no|nr|id|card)?\.?(?=[\n.,;|)\]]|\Z)", re.ASCII | re.IGNORECASE)
 # What is, or may become, one of `Context.tags`.
-_TAG_BEGUN = re.compile(r" ?[(\[]?[A-Za-z]*[)\]]?[ ,;|/]{0,2}\Z")
+_TAG_BEGUN = lazy(r" ?[(\[]?[A-Za-z]*[)\]]?[ ,;|/]{0,2}\Z")
 # Behind a word that names what comes next.
-_LABEL = re.compile(r"[\"'`\])}]{0,2} ?[:=]|[^\d\n]{0,16}\d", re.ASCII)
+_LABEL = lazy(r"[\"'`\])}]{0,2} ?[:=]|[^\d\n]{0,16}\d", re.ASCII)
 # Beyond it, words speak of something else ("no.", "nr." and initials end nothing).
-_SENTENCE_END = re.compile(r"(?<![Nn][OoRr])(?<!\b[A-Za-z])[.!?;]\s|[\d\n]", re.ASCII)
+_SENTENCE_END = lazy(r"(?<![Nn][OoRr])(?<!\b[A-Za-z])[.!?;]\s|[\d\n]", re.ASCII)
 
 
 def _find(words: tuple[str, ...], text: str, low: int, high: int) -> Iterator[re.Match[str]]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from weakref import WeakSet, WeakValueDictionary
 
 from . import native
@@ -37,8 +36,7 @@ WIDEST_SIGNAL: Final = 64
 _DFA_BYTES = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """Occurs in a text if one of `literals` does, or else if `pattern` is found.
 
     `pattern` must mean the same to RE2 and to `re` with `re.ASCII`: no look-around, no back-reference, and little

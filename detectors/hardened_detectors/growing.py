@@ -24,21 +24,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from .entry import AHEAD, FEWEST_DIGITS, Entry
+from .lazy import lazy
 from .views import TWIN_CLASS
 
 if TYPE_CHECKING:
     import regex
 
-_ASCII_RUN = re.compile(r"[!-~]*+\Z")
-_START = re.compile(r"(?<![A-Za-z0-9_])(?:[A-Z0-9+(]|[a-z][a-z]\d)")
+_ASCII_RUN = lazy(r"[!-~]*+\Z")
+_START = lazy(r"(?<![A-Za-z0-9_])(?:[A-Z0-9+(]|[a-z][a-z]\d)")
 """How a match begins that has white space in it or waits for words behind it."""
 
-_DIGIT = re.compile(r"\d", re.ASCII)
+_DIGIT = lazy(r"\d", re.ASCII)
 
 _GAP = "[ .()/-]{0,2}"
 _GOES_ON = rf"(?:\d(?:{_GAP}\d)*+)?{_GAP}"
 _IS_LONG = rf"\d(?:{_GAP}\d){{{FEWEST_DIGITS - 1},}}+(?: ?x\d{{0,5}})?[\s\S]{{0,{AHEAD}}}"
-_OPEN_NUMBER = re.compile(rf"[+(]{{0,2}}(?:{_GOES_ON}|{_IS_LONG})", re.ASCII)
+_OPEN_NUMBER = lazy(rf"[+(]{{0,2}}(?:{_GOES_ON}|{_IS_LONG})", re.ASCII)
 """A number that may go on, or that has enough digits and ends within the look-ahead."""
 
 QUIET: Final = frozenset("abcdefghijklmnopqrstuvwxyz.,;?)")
@@ -47,9 +48,9 @@ QUIET: Final = frozenset("abcdefghijklmnopqrstuvwxyz.,;?)")
 LONG_WORD: Final = 20
 """A word of so many characters is loud, too."""
 
-_LOUD = re.compile(f"[{re.escape(''.join({*map(chr, range(33, 127))} - QUIET))}{TWIN_CLASS}]")
+_LOUD = lazy(f"[{re.escape(''.join({*map(chr, range(33, 127))} - QUIET))}{TWIN_CLASS}]")
 
-_LONG_WORD = re.compile(rf"\S{{{LONG_WORD}}}")
+_LONG_WORD = lazy(rf"\S{{{LONG_WORD}}}")
 
 _GLANCE = 256  # characters; a word that is longer may be longer than any match
 

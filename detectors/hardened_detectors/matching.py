@@ -10,12 +10,13 @@ from . import gate
 from .api import Finding
 from .entry import AHEAD, FEWEST_DIGITS, Context, Entry
 from .gate import WIDEST_SIGNAL, Hits, Signal, Span
+from .lazy import lazy
 from .seen import Seen
 
 _NUMBER_SIGNAL = Signal(pattern=r"\d" + r"[ .()/-]*\d" * (FEWEST_DIGITS - 1))
-_NUMBER_RUN = re.compile(rf"\d(?:[ .()/-]{{0,2}}\d){{{FEWEST_DIGITS - 1},}}", re.ASCII)
-_NUMBER_START = re.compile(r"(?<![A-Za-z0-9_])[+(]{0,2}\d", re.ASCII)
-_NOT_PRINTABLE = re.compile(r"[^!-~]")
+_NUMBER_RUN = lazy(rf"\d(?:[ .()/-]{{0,2}}\d){{{FEWEST_DIGITS - 1},}}", re.ASCII)
+_NUMBER_START = lazy(r"(?<![A-Za-z0-9_])[+(]{0,2}\d", re.ASCII)
+_NOT_PRINTABLE = lazy(r"[^!-~]")
 
 Spans = Callable[[Seen, Sequence[Span]], Iterator[Span]]
 """All matches of an entry in a text, from the stretches in which its signal occurs."""

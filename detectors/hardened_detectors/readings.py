@@ -10,16 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from .gate import Signal
+from .lazy import lazy
 from .view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One way to read a text: `make` gives the same view if the text does not differ."""
 
     signal: Signal
@@ -28,16 +28,11 @@ class Reading:
     decodes: bool = False
 
 
-def one_of(characters: Iterable[str]) -> re.Pattern[str]:
-    """Any one of some characters."""
-    return re.compile(f"[{re.escape(''.join(characters))}]")
-
-
 # Format characters (Cf) that leave no trace on a screen: soft hyphen, joiners, direction marks, variation selectors.
 _MARKS = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff"
 _TAGS = "\U000e0000-\U000e007f"  # invisible doubles of ASCII
-_INVISIBLE = re.compile(f"[{_MARKS}{_TAGS}]+")
-_TAG = re.compile(f"[{_TAGS}]")
+_INVISIBLE = lazy(f"[{_MARKS}{_TAGS}]+")
+_TAG = lazy(f"[{_TAGS}]")
 
 
 def _visible(view: View) -> View:
@@ -54,8 +49,8 @@ _LOOKALIKES = str.maketrans(
     "aeopcyxsijdhqwABEKMHOPCTYXSIJQW" + "oavpikuABEZHIKMNOPTYX" + "onuhiag",
 )
 _ALIKE = "[" + "".join(map(chr, _LOOKALIKES)) + "]"
-_MIXED = re.compile(rf"[A-Za-z0-9@]{_ALIKE}|{_ALIKE}[A-Za-z0-9@]")
-_TOKEN = re.compile(r"[\w@.+-]+")
+_MIXED = lazy(rf"[A-Za-z0-9@]{_ALIKE}|{_ALIKE}[A-Za-z0-9@]")
+_TOKEN = lazy(r"[\w@.+-]+")
 
 
 def _latin(view: View) -> View:
@@ -66,7 +61,7 @@ def _latin(view: View) -> View:
     return View(text, view.starts, view.ends, view.after("look-alikes"))
 
 
-_ESCAPE = re.compile(
+_ESCAPE = lazy(
     r"%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f]){2,4}"
     r"|\\{1,8}(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,5}\}|x[0-9A-Fa-f]{2}|[nrt](?=[A-Za-z0-9+(]))"
     r"|&(?:\#\d{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
@@ -94,10 +89,8 @@ def _unescape(escape: str) -> str:
 
 _SHORTEST_BLOB = 16
 _LONGEST_BLOB = 8192
-_BLOB = re.compile(
-    rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{_SHORTEST_BLOB},{_LONGEST_BLOB}}}={{0,2}}(?![A-Za-z0-9+/_=-])"
-)
-_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){8,})")
+_BLOB = lazy(rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{_SHORTEST_BLOB},{_LONGEST_BLOB}}}={{0,2}}(?![A-Za-z0-9+/_=-])")
+_HEX = lazy(r"(?:0x)?((?:[0-9a-fA-F]{2}){8,})")
 
 
 def _decoded(view: View) -> View:
@@ -151,11 +144,9 @@ _SPOKEN_DOT = (
 )
 _DOT = rf"(?:{_SPOKEN_DOT}|\.)"
 _LOCAL, _LABEL = "[A-Za-z0-9_+-]{1,32}", "[A-Za-z0-9-]{1,40}"
-_ADDRESS = re.compile(
-    rf"(?i)(?<![A-Za-z0-9._+-]){_LOCAL}(?:{_DOT}{_LOCAL}){{0,3}}{_AT}{_LABEL}(?:{_DOT}{_LABEL}){{1,4}}"
-)
-_SPOKEN_PART = re.compile(rf"(?i)(?P<at>{_AT})|{_SPOKEN_DOT}")
-_BARE_AT = re.compile(r"(?i)\s(?:at|arroba|arobase|chiocciola)\s")
+_ADDRESS = lazy(rf"(?i)(?<![A-Za-z0-9._+-]){_LOCAL}(?:{_DOT}{_LOCAL}){{0,3}}{_AT}{_LABEL}(?:{_DOT}{_LABEL}){{1,4}}")
+_SPOKEN_PART = lazy(rf"(?i)(?P<at>{_AT})|{_SPOKEN_DOT}")
+_BARE_AT = lazy(r"(?i)\s(?:at|arroba|arobase|chiocciola)\s")
 
 
 def _written(view: View) -> View:
@@ -170,7 +161,7 @@ def _write(address: str) -> str:
 
 
 # One character, then a separator, then one character; not at the edge of a longer word.
-_APART = re.compile(
+_APART = lazy(
     r"(?<![A-Za-z0-9@.][A-Za-z0-9@.])(?<=[A-Za-z0-9@.])[ _-](?=[A-Za-z0-9@.](?![A-Za-z0-9@]|\.[A-Za-z0-9]))", re.ASCII
 )
 
@@ -183,7 +174,7 @@ def _together(view: View) -> View:
 _MOST_BREAKS = 64
 # How much of the text around a line break is looked at: what may name the value, and the rest of it.
 _BEFORE_BREAK, _AFTER_BREAK = 160, 64
-_BREAK = re.compile(r"\n[ \t>]{0,8}(?=[A-Z0-9])")
+_BREAK = lazy(r"\n[ \t>]{0,8}(?=[A-Z0-9])")
 
 
 def _unbroken(view: View) -> View:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from .api import Finding
 
@@ -14,8 +15,7 @@ Part = tuple[int, int, int, int, str]
 _GAP = "\n" * 8  # between parts that have nothing to do with each other
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One reading of a text; character `k` of it stands for the original's characters `starts[k]` to `ends[k]`."""
 
     text: str

@@ -8,10 +8,10 @@ of readings, and each reading bounds what it decodes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from . import gate, readings
+from .lazy import lazy
 from .view import View
 
 __all__ = ["View", "fold", "views_of"]
@@ -43,7 +43,7 @@ TWINS = _twins()
 TWIN_CLASS = "".join(chr(code) for code in TWINS if code < 0x10000) + "\U0001d7ce-\U0001d7ff"
 """The inside of a character class: the twins. Those beyond 16 bits are one range: listed, they cost ten times more."""
 
-_TWIN = re.compile(f"[{TWIN_CLASS}]")
+_TWIN = lazy(f"[{TWIN_CLASS}]")
 
 
 def fold(text: str) -> str:

@@ -7,9 +7,8 @@ margin that a given share of ordinary texts stays below, measured on validation 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import exp, inf, log, log2
-from typing import Final
+from typing import Final, NamedTuple
 
 POINTS: Final = {"flag": 0.3, "default": 0.5, "block": 0.9}
 """Operating points by name, and their scores. Policies use them: `default` counts, `block` is sure enough to block."""
@@ -25,8 +24,7 @@ MOST_WORDS: Final = 768
 _LEAST_GAP: Final = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(NamedTuple):
     """The margins of the three points, and how much more is asked of a long text, which has more chances to be wrong.
 
     `per_doubling` is subtracted from a margin for each doubling of the number of words beyond `FREE_WORDS`, up to

@@ -11,10 +11,10 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from hardened_detectors.gate import Signal
+from hardened_detectors.lazy import lazy
 from hardened_detectors.view import View
 
 # What a text must say in disguise: where letters came without gaps between words, and where words are cut.
@@ -29,14 +29,13 @@ restrictions reveal role rules safety say secret secretly secrets send setup sho
 that the then these this to training transfer unfiltered unlock unrestricted user verbatim what will with without word
 words write you your
 """
-_LEXICON: Final = re.compile("|".join(sorted(_WORDS.split(), key=len, reverse=True)))
+_LEXICON: Final = lazy("|".join(sorted(_WORDS.split(), key=len, reverse=True)))
 _KNOWN: Final = frozenset(_WORDS.split())
 _LEAST_KNOWN: Final = 0.6
 """The share of letters without gaps that known words must make up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disguise:
+class Disguise(NamedTuple):
     """A way to hide words. `undo` gives the text as it was meant, or None if nothing is hidden this way."""
 
     signal: Signal
@@ -48,7 +47,7 @@ def _as_it_is(text: str) -> View:
 
 
 _SYMBOLS: Final = str.maketrans("013457@$!|", "oieastasil")
-_SYMBOL_WORD: Final = re.compile(r"[A-Za-z0-9@$!|]{2,}")
+_SYMBOL_WORD: Final = lazy(r"[A-Za-z0-9@$!|]{2,}")
 _LEAST_WORDS: Final = 2
 
 
@@ -69,8 +68,8 @@ def _symbols(text: str) -> View | None:
 
 
 _GAPS: Final = r"[ .\-_*|,/~+]"
-_SPACED: Final = re.compile(rf"(?<![^\W_])[^\W\d_](?:{_GAPS}{{1,3}}[^\W\d_](?![^\W_])){{3,}}")
-_GAP_RUN: Final = re.compile(rf"{_GAPS}+")
+_SPACED: Final = lazy(rf"(?<![^\W_])[^\W\d_](?:{_GAPS}{{1,3}}[^\W\d_](?![^\W_])){{3,}}")
+_GAP_RUN: Final = lazy(rf"{_GAPS}+")
 
 
 def _spaced(text: str) -> View | None:
@@ -91,9 +90,9 @@ def _with_gaps(letters: str) -> str:
     return " ".join(known) if sum(map(len, known)) >= _LEAST_KNOWN * len(letters) else letters
 
 
-_CUT: Final = re.compile(r"(?<=[^\W\d_])-\s{0,2}(?=[^\W\d_])")
-_HYPHEN: Final = re.compile("-")
-_CUT_WORD: Final = re.compile(r"(?:[^\W\d_]++-\s{0,2})+[^\W\d_]++")
+_CUT: Final = lazy(r"(?<=[^\W\d_])-\s{0,2}(?=[^\W\d_])")
+_HYPHEN: Final = lazy("-")
+_CUT_WORD: Final = lazy(r"(?:[^\W\d_]++-\s{0,2})+[^\W\d_]++")
 _LONGEST_CUT: Final = 24
 
 

@@ -7,21 +7,21 @@ one running total, and the window that wins is the explanation.
 
 from __future__ import annotations
 
-import json
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 from itertools import accumulate
 from math import sqrt
 from operator import sub
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from .calibration import Calibration
 from .features import WORD_BUCKETS, word_buckets, word_keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WINDOWS: Final = ((16, 4), (48, 12))
 """Words in a window, and words from one window to the next."""
@@ -168,6 +168,8 @@ def starts(words: int, size: int, stride: int) -> Iterator[int]:
 
 def write(path: Path, channels: Mapping[str, Channel]) -> None:
     """The inverse of `load`: a line of JSON, then the packed weights of each channel in the order of the line."""
+    import json
+
     head: dict[str, Any] = {}
     body = b""
     for name, channel in channels.items():
@@ -175,7 +177,7 @@ def write(path: Path, channels: Mapping[str, Channel]) -> None:
         head[name] = {
             "scale": channel.scale,
             "bias": channel.bias,
-            "calibration": asdict(channel.calibration),
+            "calibration": channel.calibration._asdict(),
             "at": len(body),
             "bytes": len(packed),
         }
@@ -186,7 +188,10 @@ def write(path: Path, channels: Mapping[str, Channel]) -> None:
 @cache
 def load(name: str) -> Channel:
     """A channel of the shipped model, `user` or `data`; unpacked when it is first asked for."""
-    head, body = (files(__spec__.parent) / FILE).read_bytes().split(b"\n", 1)
+    import json
+    from pathlib import Path
+
+    head, body = Path(__file__).with_name(FILE).read_bytes().split(b"\n", 1)
     known = json.loads(head)[name]
     weights = array("b", zlib.decompress(body[known["at"] : known["at"] + known["bytes"]]))
     return Channel(

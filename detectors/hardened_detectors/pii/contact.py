@@ -8,6 +8,7 @@ import re
 
 from hardened_detectors import checks
 from hardened_detectors.entry import Context, Entry
+from hardened_detectors.lazy import lazy
 
 from .numbers import AFTER, BEFORE
 
@@ -41,7 +42,7 @@ def _phone_length(value: str) -> bool:
 
 
 # Written as a date, an IP address, a decimal number, or seconds or milliseconds since 1970.
-_NO_PHONE = re.compile(
+_NO_PHONE = lazy(
     r"\d{4}-\d\d-\d\d.*|\d\d[/.]\d\d[/.]\d{4}.*|\d{1,3}(?:\.\d{1,3}){3}|\d+\.\d{1,3}|1[4-9]\d{8}(?:\d{3})?|(?:19|20)\d{6}",
     re.ASCII,
 )

@@ -8,6 +8,7 @@ import re
 from functools import partial
 
 from hardened_detectors.entry import Entry
+from hardened_detectors.lazy import lazy
 
 from .randomness import entropy, is_shuffled, is_stand_in
 
@@ -72,17 +73,17 @@ _KEY_LITERALS = (*_spellings(_KEYS), *_signed("auth"))
 _WORDS = r"[A-Z]?[a-z]+(?:[_.:/-][A-Z]?[a-z]+)*|[A-Z][A-Z_]*|[A-Za-z]+(?:[./:_=-][A-Za-z_]+)+|[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+"
 _NUMBERS = r"[\d.,:/_-]{1,23}|[v^~=<>]{0,2}\d+\.\d+.*|\d{4}-\d\d-\d\d[T:\d.Z+-]*"
 _PATHS = r"[./~].*|(?:[\w-]+/)+[\w-]+\.[a-z]{1,5}|\w{2,8}://.*|arn:.*|(?:[\w-]+\.)+[a-z]{2,6}(?::\d+)?(?:/.*)?"
-_ORDINARY = re.compile(f"{_WORDS}|{_NUMBERS}|{_PATHS}")
+_ORDINARY = lazy(f"{_WORDS}|{_NUMBERS}|{_PATHS}")
 # Identifiers with numbers in them are no keys either; as a password each would be an ordinary one.
 _PART = r"[A-Za-z]{0,16}\d{0,3}[A-Za-z]{0,16}"
-_NUMBERED = re.compile(rf"[*&]?(?:(?:{_WORDS})\d{{1,3}}|{_PART}(?:[_./:-]{{1,2}}{_PART})+)")
-_REFERENCE = re.compile(
+_NUMBERED = lazy(rf"[*&]?(?:(?:{_WORDS})\d{{1,3}}|{_PART}(?:[_./:-]{{1,2}}{_PART})+)")
+_REFERENCE = lazy(
     r"\$(?:[{(]|\w+$|\d+\.)|%(?:\(|\w+%|s\b)|\[+[\w:.-]+\]|process\.env|os\.|env\.|self\.|this\.|config|settings|secrets?\.|var\.|null|none|true|false|undefined|str\b|string|int\b",
     re.IGNORECASE,
 )
-_INVENTED = re.compile("get_|my_|test|fake|todo|hidden", re.IGNORECASE)
-_HEX = re.compile(r"[0-9a-f]{20,}|[0-9A-F]{20,}")
-_UUID = re.compile(r"[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}", re.IGNORECASE)
+_INVENTED = lazy("get_|my_|test|fake|todo|hidden", re.IGNORECASE)
+_HEX = lazy(r"[0-9a-f]{20,}|[0-9A-F]{20,}")
+_UUID = lazy(r"[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}", re.IGNORECASE)
 _TRIVIAL = frozenset({"secret", "admin", "root", "postgres", "mysql", "guest", "default", "required", "optional"})
 
 

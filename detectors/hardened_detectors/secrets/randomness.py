@@ -7,14 +7,16 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-_STAND_IN = re.compile(
+from hardened_detectors.lazy import lazy
+
+_STAND_IN = lazy(
     r"example|placeholder|change.?me|your|dummy|sample|redacted|replace|insert|xxxx|\*\*\*|\.\.\.|…|<[^>]*>|\$\{|\{\{|%\(|"
     r"012345678|123456789|abcdefgh|abc123|foobar|randomstring|goes.?here|(.)\1{7}",
     re.IGNORECASE,
 )
 
 # Words and numbers with hyphens between them, as in a file name or the path of a page.
-_SLUG = re.compile(r"(?:[a-z]+|\d{1,4})(?:[-_.](?:[a-z]+|\d{1,4})){3,}")
+_SLUG = lazy(r"(?:[a-z]+|\d{1,4})(?:[-_.](?:[a-z]+|\d{1,4})){3,}")
 
 # Keys that documentation prints and that nobody can use, in two parts so that no scanner takes this file for a leak.
 _DOCUMENTED = (

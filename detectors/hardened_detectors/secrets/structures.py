@@ -6,6 +6,7 @@ import base64
 import re
 
 from hardened_detectors.entry import Entry
+from hardened_detectors.lazy import lazy
 
 from .randomness import entropy, is_stand_in, looks_random
 
@@ -20,7 +21,7 @@ _BREAK = r"(?:\s|\\[nr]|[\"'+,])"
 _RUN = r"[A-Za-z0-9+/=]{16,64}"
 _TRUNCATED = rf"{_BREAK}{{0,8}}{_RUN}(?:[A-Za-z0-9+/=]{{1,64}}|{_BREAK}{{1,8}}{_RUN}){{0,110}}+"
 
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/]{16}")
+_BASE64_RUN = lazy(r"[A-Za-z0-9+/]{16}")
 
 
 def _has_key_material(value: str) -> bool:

@@ -6,7 +6,6 @@ are not written in. Without topics it finds nothing. An embedder, if there is on
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -18,7 +17,6 @@ EMBEDDERS: Final = "hardened.embedders"
 FEW: Final = 5
 """With fewer examples than this a topic is hardly more than its keywords."""
 
-_log = logging.getLogger("hardened.detectors")
 _warned: set[str] = set()
 
 Spec = Mapping[str, Mapping[str, Any]]
@@ -49,8 +47,10 @@ def _topics(specs: Spec | None) -> list[Topic]:
     topics = [_topic(name, spec) for name, spec in (specs or {}).items()]
     few = [topic.name for topic in topics if 0 < len(topic.examples) < FEW and topic.name not in _warned]
     if few:
+        import logging
+
         _warned.update(few)
-        _log.warning(
+        logging.getLogger("hardened.detectors").warning(
             "hardened: topics with fewer than %d examples are found by little more than their keywords: %d of them",
             FEW,
             len(few),

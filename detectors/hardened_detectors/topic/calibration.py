@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 from typing import Final, NamedTuple
 
 UNCALIBRATED: Final = 0.2
@@ -36,6 +35,8 @@ def calibrate(
     """
     if len(inside) < _FEWEST or len(outside) < _FEWEST:
         return Calibration(threshold or UNCALIBRATED, 0.05)
+    from statistics import median
+
     distance = median(inside) - median(outside)
     if threshold is None:
         threshold = max(least, _best(sorted(inside), sorted(outside)))

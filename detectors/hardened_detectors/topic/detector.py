@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import sqrt
 from typing import Final, NamedTuple
 
@@ -31,8 +30,7 @@ Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """Texts to vectors, one for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(NamedTuple):
     """What a policy says of one topic."""
 
     name: str

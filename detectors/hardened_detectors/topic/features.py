@@ -6,12 +6,12 @@ Pieces let `refund` and `refunds` meet. How rare a piece is comes from a table o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib import resources
 from typing import Final
 from zlib import crc32
+
+from hardened_detectors.lazy import lazy
 
 BUCKETS: Final = 1 << 16
 STEPS: Final = 16
@@ -26,9 +26,9 @@ _LEAST: Final = 1.5
 _PIECE_WEIGHT: Final = 0.5
 """What a part of a word weighs, against the whole word."""
 
-_EDGES: Final = re.compile(r"^\W+|\W+$")
+_EDGES: Final = lazy(r"^\W+|\W+$")
 # Scripts that put no space between words: there every two neighbours are taken for a word.
-_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+_UNSPACED: Final = lazy("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
 
 def tokens(text: str) -> Sequence[str]:
@@ -86,4 +86,6 @@ def weighted(token: str) -> dict[int, float]:
 
 @cache
 def _table() -> bytes:
-    return resources.files("hardened_detectors.topic").joinpath("idf.bin").read_bytes()
+    from pathlib import Path
+
+    return Path(__file__).with_name("idf.bin").read_bytes()
