@@ -17,6 +17,7 @@ from typing import Any, Final
 from .api import Finding
 from .gate import Hits, Signal, shared
 from .seen import Seen
+from .views import fold
 
 _OPENING: Final = "hc1x"
 _CLOSING: Final = _OPENING[::-1]
@@ -34,6 +35,9 @@ _BEGUN: Final = re.compile(
     "".join(f"(?:{part}{_BETWEEN}" for part in _PARTS[:-1]) + ")?" * (len(_PARTS) - 2) + r")\Z",
     re.ASCII | re.IGNORECASE,
 )
+
+# How each token begins that is not too short yet to be told from other text.
+_BEGINS: Final = re.compile(rf"h{_BETWEEN}(?:\Z|c{_BETWEEN}(?:\Z|1))", re.ASCII | re.IGNORECASE)
 
 
 def canary(name: str | None = None) -> str:
@@ -76,6 +80,13 @@ class CanaryDetector:
             Finding(self.name, "canary", start, end, 1.0, "backwards" if backwards else "")
             for start, end, backwards in tokens(seen.text)
         ]
+
+    def quiet_until(self, text: str, start: int) -> int | None:
+        """See `QuietDetector.quiet_until`: none of this text, or none but its end, begins a token."""
+        begins = _BEGINS.search(fold(text), start)
+        if begins is None:
+            return len(text)
+        return begins.start() if begins.end() == len(text) else None
 
     def open_from(self, text: str, start: int) -> int:
         """See `IncrementalDetector.open_from`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
+from typing import Final
 
 from . import gate
 from .api import Finding
@@ -16,6 +17,7 @@ from .seen import Seen
 _NUMBER_SIGNAL = Signal(pattern=r"\d" + r"[ .()/-]*\d" * (FEWEST_DIGITS - 1))
 _NUMBER_RUN = lazy(rf"\d(?:[ .()/-]{{0,2}}\d){{{FEWEST_DIGITS - 1},}}", re.ASCII)
 _NUMBER_START = lazy(r"(?<![A-Za-z0-9_])[+(]{0,2}\d", re.ASCII)
+_HEAD: Final = 4
 _NOT_PRINTABLE = lazy(r"[^!-~]")
 
 Spans = Callable[[Seen, Sequence[Span]], Iterator[Span]]
@@ -88,7 +90,7 @@ def _spans(entry: Entry) -> Spans:
 
 def _signal(entry: Entry) -> Signal:
     if entry.literals or entry.gate:
-        return Signal(literals=entry.literals, pattern=entry.gate, ignore_case=entry.ignore_case)
+        return Signal(entry.literals, entry.gate, ignore_case=entry.ignore_case and not entry.gate)
     assert entry.context is not None
     return _word_signal(entry.context)
 
@@ -99,9 +101,14 @@ def _word_signal(context: Context) -> Signal:
 
 def _at_literals(entry: Entry, seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
     """Matches begin with a literal."""
-    haystack = seen.lower if entry.ignore_case else seen.text
     before = max(0, seen.start - entry.lead_longest)
-    for at in _occurrences(entry.literals, haystack, _paced(seen, stretches), before):
+
+    def look() -> list[int]:
+        haystack = seen.lower if entry.ignore_case else seen.text
+        return list(_occurrences(entry.literals, haystack, _paced(seen, stretches), before))
+
+    # Several entries begin with the same names; equal signals occur in the same stretches.
+    for at in seen.places((entry.literals, entry.ignore_case, before), look):
         if span := _match(entry, seen.text, at):
             yield span
 
@@ -160,13 +167,24 @@ def _paced(seen: Seen, stretches: Sequence[Span]) -> Iterator[Span]:
 
 def _occurrences(literals: Sequence[str], text: str, stretches: Iterable[Span], start: int = 0) -> Iterator[int]:
     """Where any of the literals begins in one of the stretches, at `start` or after it."""
+    heads = _heads(tuple(literals))
     for low, high in stretches:
-        for literal in literals:
-            end = high + len(literal) - 1
-            at = text.find(literal, max(low, start), end)
+        for head, alike in heads:
+            end = high + len(head) - 1
+            at = text.find(head, max(low, start), end)
             while at >= 0:
-                yield at
-                at = text.find(literal, at + 1, end)
+                if text.startswith(alike, at):
+                    yield at
+                at = text.find(head, at + 1, end)
+
+
+@cache
+def _heads(literals: tuple[str, ...]) -> Sequence[tuple[str, tuple[str, ...]]]:
+    """The literals by what those have in common that begin alike: one search finds all of a group."""
+    groups: dict[str, list[str]] = {}
+    for literal in literals:
+        groups.setdefault(literal[:_HEAD], []).append(literal)
+    return [(alike[0] if len(alike) == 1 else head, tuple(alike)) for head, alike in groups.items()]
 
 
 def _join(windows: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
+
 from .pace import Pace
 
 
@@ -19,13 +21,14 @@ class Seen:
         pace: when detectors should let other threads run.
     """
 
-    __slots__ = ("_lower", "pace", "start", "text")
+    __slots__ = ("_lower", "_places", "pace", "start", "text")
 
     def __init__(self, text: str, start: int = 0) -> None:
         self.text = text
         self.start = start
         self.pace = Pace(len(text))
         self._lower: str | None = None
+        self._places: dict[Hashable, Sequence[int]] = {}
 
     @property
     def lower(self) -> str:
@@ -33,3 +36,9 @@ class Seen:
         if self._lower is None:
             self._lower = lower(self.text)
         return self._lower
+
+    def places(self, key: Hashable, look: Callable[[], Sequence[int]]) -> Sequence[int]:
+        """What `look` finds, which is called once for each `key`."""
+        if key not in self._places:
+            self._places[key] = look()
+        return self._places[key]
