@@ -158,7 +158,7 @@ def feed(stream: object, chunks: Sequence[str]) -> None:
 
 
 def starts(rounds: int) -> Sequence[Figure]:
-    """In a new process: CPU time beyond what an empty program takes."""
+    """In a new process: CPU time beyond what starting Python takes."""
     made = "[create(name) for name in ('pii', 'secrets', 'injection', 'topic')]"
     steps = {
         "import and making of all four": (f"from hardened_detectors.registry import create; {made}", "", 25, 15),
