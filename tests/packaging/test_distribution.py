@@ -54,9 +54,13 @@ def test_version_is_the_same_everywhere() -> None:
 
 def test_entry_points_resolve() -> None:
     entries = distribution("hardened").entry_points
-    assert {entry.group for entry in entries} == {"console_scripts", "hardened.detectors", "hardened.instrumentation"}
+    groups = {"console_scripts", "hardened.detectors", "hardened.instrumentation", "pytest11"}
+    assert {entry.group for entry in entries} == groups
     for entry in entries:
         found = entry.load()
+        if entry.group == "pytest11":
+            assert found.hardened_provider
+            continue
         if entry.group == "hardened.instrumentation":
             assert found.sdk == entry.name
         else:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from hardened.cli import breakers, check, decrypt, demo, doctor, eval, kill, policy, scan, scrub, spend, traces
+from hardened.cli import breakers, chaos, check, decrypt, demo, doctor, eval, kill, policy, scan, scrub, spend, traces
 from hardened.cli.output import clean
 from hardened.errors import HardenedError
 from hardened.version import __version__
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"hardened {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, traces, spend, check, decrypt, scan, scrub, eval, policy, breakers, kill, doctor):
+    for command in (demo, traces, spend, check, decrypt, scan, scrub, eval, policy, breakers, kill, chaos, doctor):
         command.add_to(commands)
     return top
 
