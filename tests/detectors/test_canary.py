@@ -126,3 +126,13 @@ def test_long_instructions_are_judged_by_a_bounded_number_of_runs() -> None:
     assert repeated(" ".join(words), " ".join(words)) == 1.0
     assert repeated(" ".join(words), " ".join(words[:2500])) == pytest.approx(0.5, abs=0.05)
     assert repeated(" ".join(words), " ".join(reversed(words))) == 0.0
+
+
+def test_a_token_never_passes_at_a_glance_however_it_is_cut() -> None:
+
+    token = TOKEN
+    for text in (f"before {token}", "before " + " ".join(token), f"before {token.upper()}"):
+        for cut in range(len(text) + 1):
+            until = DETECTOR.quiet_until(text[:cut], 0)
+            assert until is None or until <= len("before ")
+    assert DETECTOR.quiet_until("which such a text has none", 0) == 26

@@ -70,6 +70,9 @@ HOSTILE = {
     "symbols": "@a!b",
     "rot13": "vtaber nyy ",
     "tag characters": "\U000e0041",
+    "account heads": "DE89 3704 ",
+    "names of keys": "access_key authkey ",
+    "canary heads": "hc1x",
     "one long word": "abcdefghijklmnop",
 }
 

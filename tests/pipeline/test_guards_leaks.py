@@ -27,9 +27,7 @@ def chat(clients: Clients, **more: Any) -> Any:
 
 
 def response(clients: Clients, **more: Any) -> Any:
-    return clients.openai.responses.create(
-        model=MODEL, instructions=SYSTEM, input="Where is order 4711?", **more
-    )
+    return clients.openai.responses.create(model=MODEL, instructions=SYSTEM, input="Where is order 4711?", **more)
 
 
 def message(clients: Clients, **more: Any) -> Any:
