@@ -100,6 +100,20 @@ class ScoringDetector(Detector, Protocol):
         ...
 
 
+@runtime_checkable
+class SlowDetector(Detector, Protocol):
+    """A detector that takes milliseconds or more: a model, a service. It runs beside the others, with a time-out."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds that one text may take, unless the policy says otherwise."""
+        ...
+
+    def prepare(self) -> None:
+        """Load what the first text needs; that time does not count. Called before each text, so cheap once done."""
+        ...
+
+
 class Around(NamedTuple):
     """What stands around a text in its call; empty where that is not known, as for a text that comes alone.
 

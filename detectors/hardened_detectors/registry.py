@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -27,13 +28,17 @@ _BUILT_IN = {
     "canary": "hardened_detectors.canary",
     "prompt_leak": "hardened_detectors.prompt_leak",
 }
+_PLUGINS = {
+    "classifier": "hardened_detectors.plugins.classifier",
+}
 _registered: dict[str, Factory] = {}
 
 
 def create(name: str, *, stage: str = "input", **options: Any) -> Detector:
     """A new detector for texts of `stage`.
 
-    Looks among what `register` was given, then the built-in ones, then entry points of the group `hardened.detectors`.
+    Looks among what `register` was given, then the built-in ones and plug-ins, then entry points of the group
+    `hardened.detectors`. A plug-in's name may carry a suffix, `classifier.toxicity`, to be used several times.
     Raises `LookupError` if there is none, and whatever the factory raises for options that it does not accept.
     """
     return _factory(name)(stage=stage, **options)
@@ -46,7 +51,7 @@ def register(name: str, factory: Factory) -> None:
     """
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError("the name of a detector consists of letters, digits, '_', '-' and '.'")
-    if name in _BUILT_IN:
+    if is_ours(name):
         raise ValueError(f"the name {name!r} belongs to a built-in detector")
     _registered[name] = factory
 
@@ -58,7 +63,22 @@ def unregister(name: str) -> None:
 
 def available() -> list[str]:
     """All names that `create` knows, sorted."""
-    return sorted({*_registered, *_BUILT_IN, *_entry_points()})
+    return sorted({*_registered, *_BUILT_IN, *_PLUGINS, *_entry_points()})
+
+
+def is_known(name: str) -> bool:
+    """Whether `create` knows the name."""
+    return name in _registered or is_ours(name) or name in _entry_points()
+
+
+def is_ours(name: str) -> bool:
+    """Whether the name is that of a detector of this package, with a plug-in's suffix or not."""
+    return name in _BUILT_IN or is_plugin(name)
+
+
+def is_plugin(name: str) -> bool:
+    """Whether the name is that of a detector that needs an extra."""
+    return name.partition(".")[0] in _PLUGINS
 
 
 def from_function(name: str, fn: Callable[[str], Found]) -> Detector:
@@ -75,6 +95,8 @@ def _factory(name: str) -> Factory:
         return _registered[name]
     if name in _BUILT_IN:
         return cast(Factory, import_module(_BUILT_IN[name]).create)
+    if is_plugin(name):
+        return functools.partial(import_module(_PLUGINS[name.partition(".")[0]]).create, name=name)
     points = _entry_points()
     if name in points:
         return cast(Factory, points[name].load())

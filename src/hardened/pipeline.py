@@ -146,8 +146,13 @@ def _check(
         return [check_slot(*one, guards) for one in zip(slots, stages, before, strict=True)]
 
     record.unscanned(str(slot.key) for slot in slots if slot.kind == "opaque")
-    long = sum(len(slot.read()) for slot in slots if slot.kind in OUTPUT_STAGE) > LONG_TEXT
-    verdicts = (yield from perform(Work(check_all))) if long else check_all()
+    texts: list[tuple[Slot, Stage]] = [
+        (slot, stage) for slot, stage in zip(slots, stages, strict=True) if slot.kind in OUTPUT_STAGE
+    ]
+    takes_long = sum(len(slot.read()) for slot, _ in texts) > LONG_TEXT or any(
+        guards.waits(stage, slot.role) for slot, stage in texts
+    )
+    verdicts = (yield from perform(Work(check_all))) if takes_long else check_all()
     settle((verdict for verdict in verdicts if verdict is not None), record)
     return verdicts
 

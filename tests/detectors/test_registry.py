@@ -12,6 +12,7 @@ from hardened_detectors.api import Detector, Finding, IncrementalDetector
 from hardened_detectors.registry import available, create, from_function, register, unregister
 
 BUILT_IN = ["canary", "injection", "pii", "prompt_leak", "secrets", "topic"]
+PLUGINS = ["classifier"]
 
 
 class Plugin:
@@ -68,7 +69,7 @@ def test_a_detector_of_another_package(plugin: None) -> None:
     detector = create("plug", stage="output", size=3)
     assert isinstance(detector, Plugin)
     assert detector.made_with == ("output", {"size": 3})
-    assert available() == sorted([*BUILT_IN, "plug"])
+    assert available() == sorted([*BUILT_IN, *PLUGINS, "plug"])
     assert isinstance(create("pii"), IncrementalDetector)
 
 

@@ -118,6 +118,7 @@ def _subjects(options: argparse.Namespace) -> list[Subject]:
     from hardened.evaluation.subjects import OneDetector, WholePolicy, detectors_of
     from hardened.policy.load import load_with_source
     from hardened.policy.presets import effective
+    from hardened.policy.problems import no_such_detector
 
     _import(options.modules)
     loaded = load_with_source(options.policy)
@@ -125,8 +126,8 @@ def _subjects(options: argparse.Namespace) -> list[Subject]:
     if options.against is not None:
         other = load_with_source(options.against)
         policies = {f"{label} {one.source}": one for label, one in (("policy:", loaded), ("against:", other))}
-    for name in options.detector:
-        _check_known(name)
+    for wrong in filter(None, map(no_such_detector, options.detector)):
+        raise _CannotEvaluate(wrong)
     if options.detector:
         return [
             OneDetector(name, effective(one.policy).get(name), name if len(policies) == 1 else f"{name}, {label}")
@@ -150,16 +151,6 @@ def _import(modules: Sequence[str]) -> None:
         except Exception as error:  # noqa: BLE001 - a module of the user's may raise anything
             kind = type(error).__name__
             raise _CannotEvaluate(f"--import {name}: {kind}; python -c 'import {name}' shows where") from None
-
-
-def _check_known(name: str) -> None:
-    from hardened.policy.problems import shown, suggest
-    from hardened_detectors.registry import available
-
-    known = available()
-    if name not in known:
-        hint = suggest(name, known) or f"; known are {', '.join(known)}"
-        raise _CannotEvaluate(f"no detector is called {shown(name)!r}{hint}")
 
 
 def _size(files: Sequence[str]) -> int | None:

@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 
 Create = Callable[[str, Stage], Detector]
 
+_OF_INTENT: Final = ("injection", "topic", "classifier")
+
 # Who may say what: instructions of the application are no injection, set the topic, and may hold themselves (providers
 # repeat them beside an answer); what the model said earlier is no injection either, and not the user's topic.
 EXEMPT: Final[frozenset[tuple[Stage, Role, str]]] = frozenset(
     [
-        *((stage, "system", name) for stage in STAGES for name in ("injection", "topic", "canary", "prompt_leak")),
-        ("input", "assistant", "injection"),
-        ("input", "assistant", "topic"),
+        *((stage, "system", name) for stage in STAGES for name in ("canary", "prompt_leak")),
+        *((stage, "system", name) for stage in STAGES for name in _OF_INTENT),
+        *(("input", "assistant", name) for name in _OF_INTENT),
     ]
 )
 
@@ -153,6 +155,11 @@ class Guards:
         except KeyError:
             return self._build(stage, role)
 
+    def waits(self, stage: Stage, role: Role) -> bool:
+        """Whether a check may have to wait for another thread."""
+        gate = self.gate(stage, role)
+        return gate is not None and gate.waits
+
     def _enforces(self, observe: bool) -> bool:
         return self.plan.mode == "enforce" and not observe
 
@@ -200,7 +207,8 @@ class Guards:
             return []
         rules: dict[str, list[Rule]] = {}
         for rule in self.plan.rules.get(stage, ()):
-            if rule.action != "allow" and (stage, role, rule.detector) not in EXEMPT:
+            kind = rule.detector.partition(".")[0]  # `classifier.toxicity` is a classifier
+            if rule.action != "allow" and (stage, role, kind) not in EXEMPT:
                 rules.setdefault(rule.detector, []).append(rule)
         return [guarded(self._detector(name, stage), found) for name, found in rules.items()]
 

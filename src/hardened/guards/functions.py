@@ -167,8 +167,7 @@ async def _judged_aside(value: T, stage: Stage) -> T:
 
 async def _aside(function: Callable[[], T], size: int, stage: Stage) -> T:
     """Call `function`, which judges `size` characters, where it cannot keep the event loop waiting."""
-    gate = current().gate(stage, "user")
-    if size <= LONG and not (gate and gate.waits):
+    if size <= LONG and not current().waits(stage, "user"):
         return function()
     try:
         from anyio.to_thread import run_sync  # works on asyncio and trio

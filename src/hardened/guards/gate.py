@@ -12,7 +12,7 @@ from hardened.guards.plan import Rule
 from hardened.guards.redaction import is_mark
 from hardened.guards.verdict import ACTIONS, Action, Decision, Outcome
 from hardened.guards.workers import Run, Workers
-from hardened_detectors.api import Around, ContextualDetector, Detector, Finding, IncrementalDetector
+from hardened_detectors.api import Around, ContextualDetector, Detector, Finding, IncrementalDetector, SlowDetector
 
 if TYPE_CHECKING:
     from hardened_detectors.scanner import Scanner, ScanResult
@@ -48,8 +48,9 @@ class Guarded:
 
     @property
     def timeout(self) -> float | None:
-        """Seconds; the shortest of all rules'."""
-        return min((rule.timeout for rule in self.rules if rule.timeout is not None), default=None)
+        """Seconds; the shortest of all rules', else what the detector itself says."""
+        own = self.detector.patience if isinstance(self.detector, SlowDetector) else None
+        return min((rule.timeout for rule in self.rules if rule.timeout is not None), default=own)
 
 
 class Broken:
@@ -66,8 +67,8 @@ class Broken:
 class Gate:
     """The detectors of one stage for one role.
 
-    Detectors without a time-out share one scan in the caller's thread; the others run beside it. With `decode` the text
-    is also read with encodings undone.
+    Detectors without a time-out share one scan in the caller's thread; the others run beside it, slow ones after they
+    have loaded what they need. With `decode` the text is also read with encodings undone.
     """
 
     def __init__(self, members: Sequence[Guarded], workers: Workers | None, decode: bool) -> None:
@@ -82,7 +83,7 @@ class Gate:
         self._scanner: Scanner | None = Scanner(placed) if placed else None
         growing = [member.detector for member in members if isinstance(member.detector, IncrementalDetector)]
         self._patterns: Scanner | None = Scanner(growing) if growing else None
-        self._timed = [(member.detector.name, timeout, Scanner([member.detector])) for member, timeout in timed]
+        self._timed = [(member.detector, timeout, Scanner([member.detector])) for member, timeout in timed]
         self._rules = {member.detector.name: member.rules for member in members}
         self._gravest = max(self._rules.values(), key=lambda rules: ACTIONS.index(rules[0].action))  # for a wrong name
         self.waits = bool(timed)  # a check may have to wait for another thread
@@ -120,9 +121,13 @@ class Gate:
             assert self._scanner is not None, "a gate has members"
             result = self._scanner.scan(text, views=self._decode, around=around, start=start)
             return result.findings, result.failures
-        runs = [(name, self._start(scanner, text, timeout, around)) for name, timeout, scanner in self._timed]
         findings: list[Finding] = []
         failures: dict[str, str] = {}
+        runs = [
+            (detector.name, self._start(scanner, text, timeout, around))
+            for detector, timeout, scanner in self._timed
+            if _ready(detector, failures)
+        ]
         if self._scanner:
             _collect(self._scanner.scan(text, views=self._decode, around=around), findings, failures)
         for name, run in runs:
@@ -200,6 +205,17 @@ class Gate:
 def guarded(detector: Detector, rules: Iterable[Rule]) -> Guarded:
     """`detector` with its rules in the order in which they are tried."""
     return Guarded(detector, tuple(sorted(rules, key=lambda rule: (-ACTIONS.index(rule.action), -rule.min_score))))
+
+
+def _ready(detector: Detector, failures: dict[str, str]) -> bool:
+    """Whether what the detector needs is loaded, now if it was not before."""
+    if isinstance(detector, SlowDetector):
+        try:
+            detector.prepare()
+        except Exception as error:  # noqa: BLE001 a broken detector is an outcome
+            failures[detector.name] = type(error).__name__
+            return False
+    return True
 
 
 def _collect(result: ScanResult, findings: list[Finding], failures: dict[str, str]) -> None:

@@ -6,24 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from hardened.errors import PolicyError
-from hardened.policy.load import BUILT_IN
 from hardened.policy.presets import Effective
-from hardened.policy.problems import origin, shown, suggest
+from hardened.policy.problems import no_such_detector, origin, shown
 from hardened.policy.settings import KeyPath
 from hardened_detectors import registry
 
 
 def check(named: Iterable[str], running: Mapping[str, Effective], source: str, origins: Mapping[KeyPath, str]) -> None:
     """Raises PolicyError for the first detector or option that cannot be used."""
-    known = registry.available()
     for name in named:
-        if name not in known:
-            hint = suggest(name, known) or f"; known are {', '.join(known)}"
-            raise PolicyError(
-                f"{origin(('detectors', name), origins, source)}: no detector is called {shown(name)!r}{hint}"
-            )
+        if wrong := no_such_detector(name):
+            raise PolicyError(f"{origin(('detectors', name), origins, source)}: {wrong}")
     for name, one in running.items():
-        if one.options:
+        if one.options or registry.is_plugin(name):
             _check_options(name, one, origin(("detectors", name, "options"), origins, source))
 
 
@@ -33,7 +28,9 @@ def _check_options(name: str, one: Effective, where: str) -> None:
     try:
         registry.create(name, stage=stage, **one.options)
     except Exception as error:  # noqa: BLE001 - whatever a factory raises means that it cannot be used so
-        told = name in BUILT_IN and isinstance(error, TypeError | ValueError)
+        if registry.is_ours(name) and isinstance(error, ImportError):
+            raise PolicyError(f"{where}: detectors.{shown(name)}: {error}") from None  # says what to install
+        told = registry.is_ours(name) and isinstance(error, TypeError | ValueError | LookupError)
         reason = _without_values(str(error), one.options) if told else type(error).__name__
         raise PolicyError(f"{where}: detectors.{shown(name)}.options: not accepted by the detector: {reason}") from None
 

@@ -44,6 +44,17 @@ def suggest(word: str, known: Iterable[str], write: Callable[[str], str] = repr)
     return f"; did you mean {write(near[0])}?" if near else ""
 
 
+def no_such_detector(name: str) -> str:
+    """What is wrong with the name of a detector; empty if there is one."""
+    from hardened_detectors import registry
+
+    if registry.is_known(name):
+        return ""
+    known = registry.available()
+    hint = suggest(name, known) or f"; known are {', '.join(known)}"
+    return f"no detector is called {shown(name)!r}{hint}"
+
+
 def shown(key: object) -> str:
     """A key as it may be printed: what does not look like a name could be a misplaced value."""
     text = str(key)

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 from hardened.errors import HardenedError
 from hardened.policy.load import Loaded
 from hardened.policy.presets import effective
+from hardened.policy.problems import no_such_detector
 from hardened_detectors.api import Finding
-from hardened_detectors.registry import available, create
+from hardened_detectors.registry import create
 from hardened_detectors.scanner import Scanner
 
 DEFAULT: Final = ("secrets", "pii")
@@ -35,8 +36,8 @@ class Finder:
 
     def __init__(self, names: Sequence[str], loaded: Loaded) -> None:
         options = effective(loaded.policy)
-        for name in names:
-            _check_known(name)
+        for wrong in filter(None, map(no_such_detector, names)):
+            raise CannotScan(wrong)
         self._least = {name: options[name].min_score if name in options else 0.0 for name in names}
         self._scanner = Scanner(
             [create(name, stage="input", **(options[name].options if name in options else {})) for name in names]
@@ -101,12 +102,3 @@ def lines(pieces: Iterable[str]) -> Iterator[str]:
         kept.append(last)
     if rest := "".join(kept):
         yield rest
-
-
-def _check_known(name: str) -> None:
-    from hardened.policy.problems import shown, suggest
-
-    known = available()
-    if name not in known:
-        hint = suggest(name, known) or f"; known are {', '.join(known)}"
-        raise CannotScan(f"no detector is called {shown(name)!r}{hint}")
