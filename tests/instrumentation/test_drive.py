@@ -16,9 +16,12 @@ def driven(seen: list[Any], work: Work[Any]) -> Exchange:
     return Exchange(flow(), None)  # type: ignore[arg-type]
 
 
+DESK: Any = None  # nothing is composed here
+
+
 def test_work_runs_in_place_for_a_sync_caller() -> None:
     seen: list[Any] = []
-    driven(seen, Work(threading.get_ident, None)).run(lambda _: None)
+    driven(seen, Work(threading.get_ident, None)).run(lambda _: None, DESK)
     assert seen == [threading.get_ident()]
 
 
@@ -28,7 +31,7 @@ def test_work_runs_in_a_thread_for_an_async_caller() -> None:
     async def transmit(_: object) -> None:
         return None
 
-    asyncio.run(driven(seen, Work(threading.get_ident)).arun(transmit))
+    asyncio.run(driven(seen, Work(threading.get_ident)).arun(transmit, DESK))
     assert seen != [threading.get_ident()]
 
 
@@ -43,6 +46,6 @@ def test_the_twin_of_work_is_awaited_by_an_async_caller() -> None:
         return None
 
     work = Work(lambda: "blocking", twin)
-    asyncio.run(driven(seen, work).arun(transmit))
-    driven(seen, work).run(lambda _: None)
+    asyncio.run(driven(seen, work).arun(transmit, DESK))
+    driven(seen, work).run(lambda _: None, DESK)
     assert seen == [f"twin in {threading.get_ident()}", "blocking"]
