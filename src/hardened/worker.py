@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -14,6 +15,9 @@ Task = Callable[[], object]
 
 FORK_WAITS = 2.0
 """Seconds that a fork waits for the task in hand at most; the longest, reading the table of prices, takes 0.3."""
+
+GENERATIONS = 4
+"""How often a task's own task may post one: a stream's end looks for its price, then settles, then may alert."""
 
 
 class Worker:
@@ -31,12 +35,19 @@ class Worker:
             self._start()
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all tasks posted so far have run, at most `timeout` seconds. Returns whether they have."""
+        """Wait until all tasks posted so far have run, and what they posted in turn, at most `timeout` seconds.
+
+        Returns whether they have.
+        """
         if self._thread is None or self._thread is threading.current_thread():
             return True
-        done = threading.Event()
-        self.post(done.set)
-        return done.wait(timeout)
+        deadline = time.monotonic() + timeout
+        for _ in range(GENERATIONS):
+            done = threading.Event()
+            self.post(done.set)
+            if not done.wait(max(0.0, deadline - time.monotonic())):
+                return False
+        return True
 
     def _start_anew(self) -> None:
         self._tasks: SimpleQueue[Task] = SimpleQueue()

@@ -22,6 +22,15 @@ def test_tasks_run_in_order_and_flush_waits() -> None:
     assert seen == list(range(50))
 
 
+def test_flush_waits_for_what_tasks_post_in_turn() -> None:
+    worker, seen, begin = Worker(), [], threading.Barrier(2)
+    worker.post(lambda: (begin.wait(10), worker.post(lambda: worker.post(lambda: seen.append("settled")))))
+    worker.post(lambda: None)
+    begin.wait(10)
+    assert worker.flush(10)
+    assert seen == ["settled"]
+
+
 def test_flush_gives_up_in_time() -> None:
     worker, release = Worker(), threading.Event()
     worker.post(lambda: release.wait(30))

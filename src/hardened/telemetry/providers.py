@@ -258,6 +258,7 @@ def flush(timeout: float = 10.0) -> bool:
     """
     deadline = time.monotonic() + timeout
     ended = worker.flush(timeout)  # spans whose price is still being looked for, and those of dropped streams
+    ended = _await_retired(deadline) and ended
     return (_current is None or _current.flush(max(0.0, deadline - time.monotonic()))) and ended
 
 
@@ -269,6 +270,7 @@ def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
     global _current
     deadline = time.monotonic() + timeout
     worker.flush(timeout / 2)
+    _await_retired(deadline)
     with _lock:
         telemetry, _current = _current, None
     if telemetry is None:
@@ -325,12 +327,29 @@ def _replace(policy: Policy) -> None:
         telemetry, _current = _current, None
         scrub.set_span_filter(destinations.ContentRule(policy))
     if telemetry is not None:
-        _in_thread(lambda: telemetry.close(EXIT_TIMEOUT))
+        _retired.append(_in_thread(lambda: _retire(telemetry)))
+
+
+def _retire(telemetry: Telemetry) -> None:
+    worker.flush(EXIT_TIMEOUT)  # calls that are over may still wait for their price
+    telemetry.close(EXIT_TIMEOUT)
+
+
+def _await_retired(deadline: float) -> bool:
+    """Wait until what was replaced has delivered; returns whether it has."""
+    for wait in list(_retired):
+        if wait(max(0.0, deadline - time.monotonic())):
+            _retired.remove(wait)
+    return not _retired
+
+
+_retired: list[Callable[[float], bool]] = []
 
 
 def _unlock() -> None:
     global _lock
     _lock = threading.Lock()
+    _retired.clear()  # its threads are not in the child
 
 
 def _deliver_at_exit_of_children() -> None:
