@@ -1,6 +1,6 @@
-"""The detectors `pii` and `secrets` as functions that an evaluation script can call.
+"""The detectors `pii`, `secrets` and `names` as functions that an evaluation script can call.
 
-`pii(text)` and `secrets(text)` return what the guards act on: all views of the text, overlaps resolved.
+`pii(text)`, `secrets(text)` and `names(text)` return what the guards act on: all views of the text, overlaps resolved.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ Span = tuple[int, int, str, float]
 
 _PII = Scanner([create("pii")])
 _SECRETS = Scanner([create("secrets")])
+_NAMES = Scanner([create("names")])
 
 
 def pii(text: str) -> list[Span]:
@@ -23,6 +24,11 @@ def pii(text: str) -> list[Span]:
 def secrets(text: str) -> list[Span]:
     """Credentials in `text`, as `(start, end, CATEGORY, score)`."""
     return _spans(_SECRETS, text)
+
+
+def names(text: str) -> list[Span]:
+    """People, places and addresses in `text`, as `(start, end, CATEGORY, score)`."""
+    return _spans(_NAMES, text)
 
 
 def _spans(scanner: Scanner, text: str) -> list[Span]:

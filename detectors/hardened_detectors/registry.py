@@ -27,6 +27,7 @@ _BUILT_IN = {
     "topic": "hardened_detectors.topic",
     "canary": "hardened_detectors.canary",
     "prompt_leak": "hardened_detectors.prompt_leak",
+    "names": "hardened_detectors.names",
 }
 _PLUGINS = {
     "classifier": "hardened_detectors.plugins.classifier",

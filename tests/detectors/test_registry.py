@@ -11,7 +11,7 @@ import pytest
 from hardened_detectors.api import Detector, Finding, IncrementalDetector
 from hardened_detectors.registry import available, create, from_function, register, unregister
 
-BUILT_IN = ["canary", "injection", "pii", "prompt_leak", "secrets", "topic"]
+BUILT_IN = ["canary", "injection", "names", "pii", "prompt_leak", "secrets", "topic"]
 PLUGINS = ["classifier"]
 
 
