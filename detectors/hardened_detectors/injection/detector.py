@@ -9,6 +9,7 @@ from typing import Final
 from hardened_detectors import gate
 from hardened_detectors.api import Finding
 from hardened_detectors.gate import Hits, Signal
+from hardened_detectors.pace import Pace
 from hardened_detectors.seen import Seen
 from hardened_detectors.views import fold, views_of
 
@@ -123,5 +124,9 @@ class InjectionDetector:
                 )
 
 
-def _slices(text: str) -> range:
-    return range(0, max(len(text) - _OVERLAP, 1), _SLICE - _OVERLAP)
+def _slices(text: str) -> Iterator[int]:
+    """Where the slices begin; between two of them others may run."""
+    pace = Pace(len(text))
+    for at in range(0, max(len(text) - _OVERLAP, 1), _SLICE - _OVERLAP):
+        yield at
+        pace.rest()
