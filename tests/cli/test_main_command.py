@@ -28,7 +28,7 @@ COMMANDS = list(commands(parser()))
 
 
 def test_there_are_these_commands() -> None:
-    names = "demo traces check eval policy doctor scan scrub decrypt spend limits breakers kill"
+    names = "demo traces check eval policy doctor scan scrub decrypt spend limits breakers kill chaos"
     assert {path[0] for path in COMMANDS} == set(names.split())
 
 

@@ -127,7 +127,7 @@ def encrypt(value: str, name: str, key: bytes, tenant: str) -> str:
     closed = aes.operate(plain, {"key": derived(key, "encrypt", tenant)})
     sealed = base64.urlsafe_b64decode(closed)
     sealed += _tag(sealed, name, key, tenant)
-    return f"[{name}_ENC_{base64.b32encode(sealed).decode().rstrip('=')}]"
+    return f"[{name}_ENC_{_encoded(sealed)}]"
 
 
 def decrypt_all(text: str, plan: Replacement) -> tuple[str, int, int]:
@@ -165,11 +165,17 @@ def _open(mark: str, key: bytes, tenant: str) -> str | None:
         sealed = base64.b32decode(encoded + "=" * (-len(encoded) % 8))
     except ValueError:
         return None
+    if _encoded(sealed) != encoded:  # the last character has bits that decode to nothing
+        return None
     closed, tag = sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]
     if not hmac.compare_digest(tag, _tag(closed, name, key, tenant)):
         return None
     aes: Any = Decrypt()
     return aes.operate(base64.urlsafe_b64encode(closed).decode(), {"key": derived(key, "encrypt", tenant)})
+
+
+def _encoded(sealed: bytes) -> str:
+    return base64.b32encode(sealed).decode().rstrip("=")
 
 
 def _tag(closed: bytes, name: str, key: bytes, tenant: str) -> bytes:
