@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hardened.guards.functions import decrypt as decrypt
     from hardened.guards.functions import detector as detector
     from hardened.guards.functions import guard as guard
+    from hardened.guards.judge import judge as judge
     from hardened.guards.vault import Vault as Vault
     from hardened.guards.vault import pseudonyms as pseudonyms
     from hardened.guards.verdict import Verdict as Verdict
@@ -82,6 +83,7 @@ _HOMES = {
     "flush": "hardened.telemetry.providers",
     "guard": "hardened.guards.functions",
     "instrument": "hardened.setup",
+    "judge": "hardened.guards.judge",
     "load_traces": "hardened.analysis.load",
     "on_alert": "hardened.spend.alerts",
     "propagate": "hardened.telemetry.context",
@@ -120,6 +122,7 @@ __all__ = [
     "flush",
     "guard",
     "instrument",
+    "judge",
     "last_call",
     "load_traces",
     "on_alert",

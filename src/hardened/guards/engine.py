@@ -15,6 +15,7 @@ from hardened.errors import BlockedError
 from hardened.guards.escapes import Unescaped
 from hardened.guards.gate import NOWHERE, Broken, Gate, Guarded, guarded
 from hardened.guards.json_text import JsonText, begins_json
+from hardened.guards.judge import asking
 from hardened.guards.memory import Known, VerdictMemory
 from hardened.guards.operators import Redaction
 from hardened.guards.plan import Plan, Rule
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 Create = Callable[[str, Stage], Detector]
 
-_OF_INTENT: Final = ("injection", "topic", "classifier")
+JUDGE: Final = "a judge"  # no detector can have this name
+
+_OF_INTENT: Final = ("injection", "topic", "classifier", JUDGE)
 
 # Who may say what: instructions of the application are no injection, set the topic, and may hold themselves (providers
 # repeat them beside an answer); what the model said earlier is no injection either, and not the user's topic.
@@ -58,7 +61,7 @@ class Guards:
         self._workers = Workers()
         self._memory = VerdictMemory()
         self._around = NOWHERE
-        self._gates: dict[tuple[Stage, Role], Gate | None] = {}
+        self._gates: dict[tuple[Stage, Role, bool], Gate | None] = {}  # whether for a judge's own calls
         self._detectors: dict[tuple[str, Stage], Detector] = {}
         self._stream_expected = False
         self._lock = threading.RLock()  # a detector may itself need the guards when it is built
@@ -149,11 +152,12 @@ class Guards:
             gate.halves[0].warm_up()
 
     def gate(self, stage: Stage, role: Role) -> Gate | None:
-        """What runs for texts of this stage and role; None if nothing does."""
+        """What runs for texts of this stage and role; None if nothing does. No judge for a judge's own calls."""
+        key = (stage, role, asking())
         try:
-            return self._gates[stage, role]
+            return self._gates[key]
         except KeyError:
-            return self._build(stage, role)
+            return self._build(*key)
 
     def waits(self, stage: Stage, role: Role) -> bool:
         """Whether a check may have to wait for another thread."""
@@ -188,21 +192,21 @@ class Guards:
         went_on = _changed(text, known, self.render(stage)) if known.decisions else text
         return Verdict(stage, known.outcome, went_on, known.decisions, time.perf_counter() - began)
 
-    def _build(self, stage: Stage, role: Role) -> Gate | None:
+    def _build(self, stage: Stage, role: Role, of_judge: bool) -> Gate | None:
         """Roles with the same detectors share the stage's gate, and with it what is known about texts."""
         with self._lock:
-            if (stage, role) not in self._gates:
-                members = self._members(stage, role)
-                shared = (gate for (other, _), gate in self._gates.items() if other == stage and gate)
+            if (stage, role, of_judge) not in self._gates:
+                members = self._members(stage, role, of_judge)
+                shared = (gate for (other, *_), gate in self._gates.items() if other == stage and gate)
                 gate = next((gate for gate in shared if gate.members == tuple(members)), None)
                 if members and gate is None:
                     # The output is judged as it is written, decoded nowhere, so that a streamed answer and a whole one
                     # are treated alike.
                     gate = Gate(members, self._workers, decode=stage != "output")
-                self._gates[stage, role] = gate
-            return self._gates[stage, role]
+                self._gates[stage, role, of_judge] = gate
+            return self._gates[stage, role, of_judge]
 
-    def _members(self, stage: Stage, role: Role) -> list[Guarded]:
+    def _members(self, stage: Stage, role: Role, of_judge: bool) -> list[Guarded]:
         if self.plan.mode == "off":
             return []
         rules: dict[str, list[Rule]] = {}
@@ -210,7 +214,9 @@ class Guards:
             kind = rule.detector.partition(".")[0]  # `classifier.toxicity` is a classifier
             if rule.action != "allow" and (stage, role, kind) not in EXEMPT:
                 rules.setdefault(rule.detector, []).append(rule)
-        return [guarded(self._detector(name, stage), found) for name, found in rules.items()]
+        members = [guarded(self._detector(name, stage), found) for name, found in rules.items()]
+        unasked = of_judge or (stage, role, JUDGE) in EXEMPT
+        return [member for member in members if not (unasked and member.judges)]
 
     def _detector(self, name: str, stage: Stage) -> Detector:
         if (name, stage) not in self._detectors:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from hardened.guards.escapes import Unescaped
+from hardened.guards.judge import Judge
 from hardened.guards.plan import Rule
 from hardened.guards.redaction import is_mark
 from hardened.guards.verdict import ACTIONS, Action, Decision, Outcome
@@ -47,6 +48,11 @@ class Guarded:
         return self.changes and isinstance(self.detector, IncrementalDetector)
 
     @property
+    def judges(self) -> bool:
+        """Whether a language model is asked."""
+        return isinstance(self.detector, Judge)
+
+    @property
     def timeout(self) -> float | None:
         """Seconds; the shortest of all rules', else what the detector itself says."""
         own = self.detector.patience if isinstance(self.detector, SlowDetector) else None
@@ -68,7 +74,8 @@ class Gate:
     """The detectors of one stage for one role.
 
     Detectors without a time-out share one scan in the caller's thread; the others run beside it, slow ones after they
-    have loaded what they need. With `decode` the text is also read with encodings undone.
+    have loaded what they need. With `decode` the text is also read with encodings undone, but by no judge: each reading
+    would be a call of its own, and it can decode by itself.
     """
 
     def __init__(self, members: Sequence[Guarded], workers: Workers | None, decode: bool) -> None:
@@ -83,7 +90,7 @@ class Gate:
         self._scanner: Scanner | None = Scanner(placed) if placed else None
         growing = [member.detector for member in members if isinstance(member.detector, IncrementalDetector)]
         self._patterns: Scanner | None = Scanner(growing) if growing else None
-        self._timed = [(member.detector, timeout, Scanner([member.detector])) for member, timeout in timed]
+        self._timed = [(member, timeout, Scanner([member.detector])) for member, timeout in timed]
         self._rules = {member.detector.name: member.rules for member in members}
         self._gravest = max(self._rules.values(), key=lambda rules: ACTIONS.index(rules[0].action))  # for a wrong name
         self.waits = bool(timed)  # a check may have to wait for another thread
@@ -124,9 +131,9 @@ class Gate:
         findings: list[Finding] = []
         failures: dict[str, str] = {}
         runs = [
-            (detector.name, self._start(scanner, text, timeout, around))
-            for detector, timeout, scanner in self._timed
-            if _ready(detector, failures)
+            (member.detector.name, self._start(member, scanner, text, timeout, around))
+            for member, timeout, scanner in self._timed
+            if _ready(member.detector, failures)
         ]
         if self._scanner:
             _collect(self._scanner.scan(text, views=self._decode, around=around), findings, failures)
@@ -139,9 +146,10 @@ class Gate:
                 failures[name] = type(error).__name__
         return findings, failures
 
-    def _start(self, scanner: Scanner, text: str, timeout: float, around: Around) -> Run[ScanResult]:
+    def _start(self, member: Guarded, scanner: Scanner, text: str, timeout: float, around: Around) -> Run[ScanResult]:
         assert self._workers is not None
-        return self._workers.start(lambda: scanner.scan(text, views=self._decode, around=around), timeout)
+        decode = self._decode and not member.judges
+        return self._workers.start(lambda: scanner.scan(text, views=decode, around=around), timeout)
 
     def warm_up(self) -> None:
         """Load now what is otherwise loaded at first use."""
