@@ -31,6 +31,8 @@ _BUILT_IN = {
 }
 _PLUGINS = {
     "classifier": "hardened_detectors.plugins.classifier",
+    "presidio": "hardened_detectors.plugins.presidio",
+    "spacy": "hardened_detectors.plugins.spacy",
 }
 _registered: dict[str, Factory] = {}
 

@@ -18,9 +18,19 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "find_spec", lambda module: None)
 
 
-@pytest.mark.parametrize(("name", "extra"), [("classifier", "onnx"), ("classifier.toxicity", "onnx")])
-def test_the_policy_is_refused_and_says_what_to_install(name: str, extra: str, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"model": str(tmp_path), "labels": {"1": "x"}}
+@pytest.mark.parametrize(
+    ("name", "extra", "options"),
+    [
+        ("classifier", "onnx", {"labels": {"1": "x"}}),
+        ("classifier.toxicity", "onnx", {"labels": {"1": "x"}}),
+        ("presidio", "presidio", {}),
+        ("spacy", "spacy", {}),
+    ],
+)
+def test_the_policy_is_refused_and_says_what_to_install(
+    name: str, extra: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    options = {"model": str(tmp_path), **options}
     with pytest.raises(PolicyError, match=rf"is not installed: pip install 'hardened\[{extra}\]'$"):
         compile(load({"detectors": {name: {"input": "warn", "options": options}}}, env={}))
 
