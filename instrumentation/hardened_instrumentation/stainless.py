@@ -11,7 +11,7 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, Protocol, cast
 
@@ -184,6 +184,7 @@ def _begin(client: Any, options: Any, stream: bool, describe: Describe, current:
     handler = current.handler
     if handler is None or active() is not None:
         return None
+    _read_iterators(options)  # what an iterator of the application raises is its own
     try:
         call = describe(client, options, stream)
     except Exception as error:  # noqa: BLE001 - the application's call is worth more than our view of it
@@ -191,6 +192,29 @@ def _begin(client: Any, options: Any, stream: bool, describe: Describe, current:
         return None
     flow = handler(call)
     return None if flow is None else Exchange(flow, call)
+
+
+def _read_iterators(options: Any) -> None:
+    """Make lists of the iterators in a request, as its JSON will: nobody could look at them and then send them."""
+    body = options.json_data
+    read = _listed(body)
+    if read is not body:
+        options.json_data = read
+
+
+def _listed(value: Any) -> Any:
+    """`value` with lists for iterators; the same object if there are none."""
+    if isinstance(value, Iterator):
+        return [_listed(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if type(value) is dict:
+        entries = cast(dict[Any, Any], value)
+        changed = {key: new for key, entry in entries.items() if (new := _listed(entry)) is not entry}
+        return {**entries, **changed} if changed else entries
+    if type(value) is list:
+        items = cast(list[Any], value)
+        listed = [_listed(item) for item in items]
+        return listed if any(new is not old for new, old in zip(listed, items, strict=True)) else items
+    return value
 
 
 @functools.cache
@@ -211,12 +235,12 @@ def wire_body(options: Any) -> dict[str, Any] | None:
 def retries(client: Any, options: Any) -> int | None:
     """How often the SDK would send the request again; `None` if only the SDK can say or do that.
 
-    A file or an iterator in the request is spent when it was sent once, and only the SDK may know how to rewind it.
+    A file in the request is spent when it was sent once, and only the SDK may know how to rewind it.
     """
     count = options.get_max_retries(client.max_retries)
     if not isinstance(count, int) or count < 0 or options.files:
         return None
-    if not isinstance(getattr(options, "content", None), bytes | None) or _holds_iterator(options.json_data):
+    if not isinstance(getattr(options, "content", None), bytes | None):
         return None
     return count
 
@@ -229,11 +253,6 @@ def timeout_error(sdk: str, client: Any, options: Any) -> Callable[[], Exception
         return sys.modules[sdk].APITimeoutError(request=request)
 
     return build
-
-
-def _holds_iterator(body: Any) -> bool:
-    values = body.values() if isinstance(body, Mapping) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    return any(hasattr(value, "__next__") for value in values)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def _apply(effect: Send, client: Any, options: Any, key: str | None) -> Any:

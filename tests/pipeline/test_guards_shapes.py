@@ -158,3 +158,26 @@ def test_choices_are_guarded_apart(shared: Clients, leaky: LeakyProvider, config
         for choice in chunk.choices:
             pieces[choice.index] = pieces.get(choice.index, "") + (choice.delta.content or "")
     assert pieces == {0: CLEAN, 1: "Rome has no key.", 2: "[OPENAI_API_KEY]"}
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_can_be_read_once_only_is_guarded_too(
+    leaky: LeakyProvider, shared: Clients, configure: Configure, inside: bool
+) -> None:
+    configure()
+    content: Any = ({"type": "text", "text": f"key {KEY}"} for _ in range(1)) if inside else f"key {KEY}"
+    messages: Any = iter([{"role": "user", "content": content}])
+    shared.anthropic.messages.create(model="claude-haiku-4-5", max_tokens=9, messages=messages)
+    sent = json.dumps(leaky.requests[-1].json)
+    assert KEY not in sent and "key [" in sent
+
+
+def test_what_the_applications_iterator_raises_is_raised(shared: Clients, configure: Configure) -> None:
+    configure()
+
+    def messages() -> Iterator[Any]:
+        yield {"role": "user", "content": "hello"}
+        raise LookupError("the application's own")
+
+    with pytest.raises(LookupError):
+        shared.anthropic.messages.create(model="claude-haiku-4-5", max_tokens=9, messages=messages())
