@@ -47,7 +47,7 @@ bench: $(VENV)-test/ready ## import cost, microseconds per call and per chunk, m
 pins: $(VENV)-dev/ready ## write constraints.txt anew, with the newest versions
 	$(VENV)-dev/bin/python -m pip install --quiet uv
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(VENV)-dev/bin/uv pip compile --quiet pyproject.toml - \
-	    --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --universal --python-version 3.11 --extra all --extra dev --no-annotate --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make pins" --output-file constraints.new --upgrade
 	mv constraints.new constraints.txt
 

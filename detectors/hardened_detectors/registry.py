@@ -33,6 +33,8 @@ _PLUGINS = {
     "classifier": "hardened_detectors.plugins.classifier",
     "presidio": "hardened_detectors.plugins.presidio",
     "spacy": "hardened_detectors.plugins.spacy",
+    "gliner": "hardened_detectors.plugins.gliner",
+    "guardrails": "hardened_detectors.plugins.guardrails",
 }
 _registered: dict[str, Factory] = {}
 

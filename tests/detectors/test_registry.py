@@ -12,7 +12,7 @@ from hardened_detectors.api import Detector, Finding, IncrementalDetector
 from hardened_detectors.registry import available, create, from_function, register, unregister
 
 BUILT_IN = ["canary", "injection", "names", "pii", "prompt_leak", "secrets", "topic"]
-PLUGINS = ["classifier", "presidio", "spacy"]
+PLUGINS = ["classifier", "gliner", "guardrails", "presidio", "spacy"]
 
 
 class Plugin:

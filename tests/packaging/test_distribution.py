@@ -22,6 +22,10 @@ PACKAGES = {
 }
 PROJECT: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+UNPINNED = {
+    "gliner",  # brings torch, whose build depends on the machine: with which GPU, or none
+    "guardrails",  # wants openai<3, and the pin is that of the newest
+}
 
 
 def source_files(package: str) -> set[str]:
@@ -90,7 +94,7 @@ def test_every_requirement_is_pinned_without_an_address() -> None:
     pins = (REPOSITORY / "constraints.txt").read_text()
     assert "://" not in pins and " @ " not in pins
     pinned = set(re.findall(r"^([\w.-]+)==", pins, re.MULTILINE))
-    for requirements in (PROJECT["dependencies"], *EXTRAS.values()):
+    for requirements in (PROJECT["dependencies"], *(EXTRAS[extra] for extra in EXTRAS.keys() - UNPINNED)):
         assert set(required_names(requirements)) <= pinned
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,19 +17,29 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "find_spec", lambda module: None)
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "classifier": {"model": ".", "labels": {"1": "x"}},
+    "gliner": {"model": ".", "labels": {"person": "person"}},
+    "guardrails": {"validator": "guardrails/regex_match"},
+    "presidio": {"model": "."},
+    "spacy": {"model": "."},
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "extra", "options"),
+    ("name", "extra"),
     [
-        ("classifier", "onnx", {"labels": {"1": "x"}}),
-        ("classifier.toxicity", "onnx", {"labels": {"1": "x"}}),
-        ("presidio", "presidio", {}),
-        ("spacy", "spacy", {}),
+        ("classifier", "onnx"),
+        ("classifier.toxicity", "onnx"),
+        ("gliner", "gliner"),
+        ("guardrails", "guardrails"),
+        ("guardrails.length", "guardrails"),
+        ("presidio", "presidio"),
+        ("spacy", "spacy"),
     ],
 )
-def test_the_policy_is_refused_and_says_what_to_install(
-    name: str, extra: str, options: dict[str, Any], tmp_path: Path
-) -> None:
-    options = {"model": str(tmp_path), **options}
+def test_the_policy_is_refused_and_says_what_to_install(name: str, extra: str) -> None:
+    options = OPTIONS[name.partition(".")[0]]
     with pytest.raises(PolicyError, match=rf"is not installed: pip install 'hardened\[{extra}\]'$"):
         compile(load({"detectors": {name: {"input": "warn", "options": options}}}, env={}))
 
