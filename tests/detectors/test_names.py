@@ -1,4 +1,4 @@
-"""The detector `names`: what cues, model and forms of addresses find, and what must stay quiet."""
+"""The detector `names`: what cues and the model find, and what must stay quiet."""
 
 from __future__ import annotations
 
