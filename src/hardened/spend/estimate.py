@@ -75,7 +75,7 @@ def estimate(call: Call, view: RequestView, price: Pricer, learned: Learned, *, 
     body = call.body or {}
     model = view.model or ""
     given = _most_input(body) if worst_case else int(tokens.estimate_request(view) * MARGIN) + 1
-    output = 0 if call.operation == semconv.EMBEDDINGS else _output(view, model, learned, worst_case)
+    output = 0 if call.operation == semconv.EMBEDDINGS else _output(view, model, call.provider, learned, worst_case)
     return Estimate(given, output, _price(price, given, output, body, worst_case))
 
 
@@ -89,11 +89,11 @@ def dear(given: int, output: int) -> int:
     return given * DEAR_INPUT + output * DEAR_OUTPUT
 
 
-def _output(view: RequestView, model: str, learned: Learned, worst_case: bool) -> int:
+def _output(view: RequestView, model: str, provider: str, learned: Learned, worst_case: bool) -> int:
     choices = view.parameters.get(semconv.REQUEST_CHOICE_COUNT) or 1
     limit = view.parameters.get(semconv.REQUEST_MAX_TOKENS)
     if not isinstance(limit, int):
-        most = max_output(model)
+        most = max_output(model, provider)
         limit = most if worst_case else min(learned.expect(model) or UNSEEN, most)
     return limit * max(choices, 1) if isinstance(choices, int) else limit
 

@@ -183,21 +183,34 @@ def _unknown(_usage: Usage, _tier: str | None) -> None:
 
 def _listed(provider: str, names: tuple[str, ...]) -> Pricer | None:
     """The pricer of the first model of these names that the table of genai-prices has."""
+    for name in names:
+        found = _find_listed(provider, name)
+        if found is not None:
+            model, own = found
+            return _ListedModel(model, tiers=own).cost
+    return None
+
+
+def listed_model(provider: str, name: str) -> ModelInfo | None:
+    """What the table of genai-prices has about a model; `None` if it has not got it."""
+    found = _find_listed(provider, name)
+    return found[0] if found is not None else None
+
+
+def _find_listed(provider: str, name: str) -> tuple[ModelInfo, bool] | None:
+    """A model of the table, and whether it is the provider's own; else it is another's, and may have no tiers here."""
     try:
         from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 
         providers = get_snapshot().providers
         found = find_provider_by_id(providers, PROVIDERS.get(provider, provider))
-        if found is None:
+        model = None if found is None else found.find_model(name, all_providers=providers)
+        if found is None or model is None:
             return None
-        for name in names:
-            model = found.find_model(name, all_providers=providers)
-            if model is not None:
-                own = any(model is one for one in found.models)  # else another provider's: it may have no tiers here
-                return _ListedModel(model, tiers=own).cost
+        return model, any(model is one for one in found.models)
     except Exception as error:  # noqa: BLE001 - a table that cannot be read is as good as one without the model
         report("reading the prices", error)
-    return None
+        return None
 
 
 class _ListedModel:
