@@ -41,6 +41,7 @@ from hardened.store.amounts import (
 )
 from hardened.store.api import Operation, StoreError
 from hardened.store.breaker import Breaker, Breakers, Gate
+from hardened.store.once import Claim, Claimed, Disclaim, Finish
 from hardened.store.values import Delete, Get, Lease, Leased, Mark, Marks, Put, Unlease
 
 if TYPE_CHECKING:
@@ -234,6 +235,11 @@ def _leased(answer: Any, _operation: Lease) -> Leased:
     return Leased(bool(granted), int(taken), float(wait))
 
 
+def _claimed(answer: Any, _operation: Claim) -> Claimed:
+    state, result, wait, again = answer
+    return Claimed(state, result, float(wait), bool(again))
+
+
 def _pairs(flat: Sequence[str]) -> zip[tuple[str, str]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
@@ -250,6 +256,9 @@ _COMMANDS: Final[dict[type[Operation[Any]], _Command]] = {
     Breaker: _Command("breaker", _gate),
     Lease: _Command("lease", _leased),
     Unlease: _Command("unlease", lambda answer, _: bool(answer)),
+    Claim: _Command("claim", _claimed),
+    Finish: _Command("finish", lambda answer, _: bool(answer)),
+    Disclaim: _Command("disclaim", lambda answer, _: bool(answer)),
     Get: _Command("get", lambda answer, _: answer),
     Put: _Command("put", lambda answer, _: bool(answer)),
     Delete: _Command("delete", lambda answer, _: bool(answer)),

@@ -7,6 +7,8 @@ What is done then, by kind of operation:
 | reserve, extend | this process may use its share of what was left of each budget when it was last seen |
 | take | its share of each rate |
 | settle, release, charge | kept, and replayed when the store is back |
+| claim | an error: whether an action was done before is not known |
+| finish, disclaim | kept, and replayed when the store is back |
 | breaker, lease, values | the state of this process |
 | flags | as they were last seen |
 
@@ -40,9 +42,13 @@ from hardened.store.amounts import (
 )
 from hardened.store.api import Operation, Store, StoreBusy, StoreError
 from hardened.store.memory import MemoryStore
+from hardened.store.once import Claim, Disclaim, Finish
 from hardened.store.values import Mark, Marks
 
 T = TypeVar("T")
+
+Kept = Settle | Release | Charge | Finish | Disclaim
+"""Operations that are kept while the store is away. Done twice they do no harm."""
 
 _log = logging.getLogger("hardened.store")
 
@@ -66,7 +72,7 @@ class DownPolicy:
 
 
 class SturdyStore:
-    """Wraps a store that can fail. `run` and `arun` do not raise StoreError.
+    """Wraps a store that can fail. `run` and `arun` raise StoreError for what nobody can do alone: a flag, a claim.
 
     Args:
         store: the shared one.
@@ -89,7 +95,7 @@ class SturdyStore:
         self._own = MemoryStore()
         self._seen: OrderedDict[str, int] = OrderedDict()  # by key of a budget: what was used and held, last seen
         self._marks: dict[str, frozenset[str]] = {}
-        self._journal: deque[Settle | Release | Charge] = deque()
+        self._journal: deque[Kept] = deque()
         self._own_holds: dict[str, Reserve] = {}
         self._failures = 0
         self._asked_again = 0.0
@@ -149,6 +155,8 @@ class SturdyStore:
             went, self._away = not self._away, True
             if isinstance(operation, Reserve):  # it may have been done all the same, with the answer lost
                 self._journal.append(Release(operation.hold))
+            elif isinstance(operation, Claim):
+                self._journal.append(Disclaim(operation.key, operation.owner, operation.ttl))
         if went:
             _log.warning(
                 "hardened: the store does not answer (%s). Until it does, this process decides alone: budgets %s, "
@@ -197,7 +205,7 @@ class SturdyStore:
                 self._journal.appendleft(kept)
                 raise
 
-    def _take_kept(self) -> Settle | Release | Charge | None:
+    def _take_kept(self) -> Kept | None:
         with self._lock:
             return self._journal.popleft() if self._journal else None
 
@@ -221,15 +229,17 @@ class SturdyStore:
             return self._as_asked(self._own.run(Take(self._shared_buckets(operation.buckets))), operation)
         if isinstance(operation, Settle | Release | Extend) and operation.hold in self._own_holds:
             return self._of_own_hold(operation)
-        if isinstance(operation, Settle | Release | Charge):
+        if isinstance(operation, Kept):
             self._journal.append(operation)
-            return {Settle: Settled({}), Release: True, Charge: None}[type(operation)]
+            return _KEPT[type(operation)]
         if isinstance(operation, Extend):  # a hold in the store: its amounts are charged when it ends
             return Reserved(operation.hold, ())
         if isinstance(operation, Marks):
             return self._marks.get(operation.group, frozenset[str]())
         if isinstance(operation, Mark):
             raise StoreError(f"{self.name} does not answer: the flag was not set for other processes")
+        if isinstance(operation, Claim):
+            raise StoreError(f"{self.name} does not answer: whether this was done before is not known")
         return self._own.run(operation)
 
     def _of_own_hold(self, operation: Settle | Release | Extend) -> Any:
@@ -286,5 +296,14 @@ class SturdyStore:
         self._journal.clear()
         self._own_holds.clear()
 
+
+_KEPT: Final[dict[type[Kept], Any]] = {
+    Settle: Settled({}),
+    Release: True,
+    Charge: None,
+    Finish: True,
+    Disclaim: True,
+}
+"""What is answered to those that are kept."""
 
 _NO_CAP: Final = 2**62

@@ -140,3 +140,11 @@ local function tally(tallies)
     redis.call('EXPIREAT', prefix .. 'tally:' .. group, string.format('%d', until_))
   end
 end
+
+-- Write the state of an action that is done once; it is forgotten after `ttl` seconds.
+local function keep_once(key, owner, until_, done, result, ttl)
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'owner', owner, 'until', text(until_), 'done', done and '1' or '0', 'ends', text(now + ttl))
+  if result and result ~= cjson.null then redis.call('HSET', key, 'result', result) end
+  redis.call('EXPIRE', key, string.format('%d', math.ceil(ttl) + 1))
+end
