@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
@@ -20,12 +19,14 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from hardened.errors import BlockedError
-from hardened.guards.verdict import GRAVITY, Decision, Outcome, Stage, Verdict
+from hardened.guards.verdict import Decision, Stage, Verdict
 from hardened.resilience import plan as resilience
 from hardened.resilience.drift import drifted
 from hardened.spend import tokens
 from hardened.spend.prices import Cost
 from hardened.telemetry import content, context, semconv
+from hardened.telemetry.attributes import error_type, of_cost, of_usage
+from hardened.telemetry.decisions import Decisions
 from hardened.telemetry.faults import report
 from hardened.telemetry.runtime import Runtime, runtime
 from hardened.telemetry.scrub import scrub_text
@@ -57,20 +58,6 @@ def contained(method: Callable[Concatenate[CallRecord, P], None]) -> Callable[Co
             report(f"recording a call ({method.__name__})", error)
 
     return safe
-
-
-@dataclass(slots=True)
-class _Guarded:
-    """All decisions of one kind on one call; a history of twenty messages shall not become twenty spans."""
-
-    stage: Stage
-    decision: Decision
-    categories: set[str]
-    findings: int
-    score: float
-    reasons: dict[str, None]
-    start: int  # ns since the epoch
-    end: int
 
 
 _NOWHERE = context.Ambient()
@@ -109,8 +96,7 @@ class CallRecord:
         self._response: ResponseView | None = None
         self._used: Usage | None = None
         self._attributes: dict[str, Any] = {}
-        self._guarded: dict[tuple[str, str, str, bool], _Guarded] = {}
-        self._guard_time = 0.0
+        self._decisions = Decisions()
         self._unscanned: set[str] = set()
         self._held = 0
         self._attempts = 0
@@ -308,22 +294,7 @@ class CallRecord:
         self, stage: Stage, decisions: Iterable[Decision], duration: float = 0.0, *, repeated: bool = False
     ) -> None:
         """Guards have decided. `repeated`: on a text that was decided before, as streams repeat theirs."""
-        self._guard_time += duration
-        now = time.time_ns()
-        for decision in decisions:
-            key = (stage, decision.detector, decision.outcome, decision.enforced)
-            known = self._guarded.get(key)
-            score = max((finding.score for finding in decision.findings), default=0.0)
-            if known is None:
-                start = now - int(duration * 1e9)
-                count = len(decision.findings)
-                categories = set(decision.categories)
-                self._guarded[key] = _Guarded(stage, decision, categories, count, score, {}, start, now)
-            elif not repeated:
-                known.categories.update(decision.categories)
-                known.findings += len(decision.findings)
-                known.score = max(known.score, score)
-            _add_reasons(self._guarded[key].reasons, decision)
+        self._decisions.add(stage, decisions, duration, repeated=repeated)
 
     def verdict(self, verdict: Verdict, *, repeated: bool = False) -> None:
         """A whole text was judged."""
@@ -412,15 +383,10 @@ class CallRecord:
                 attributes[semconv.ERROR_CLASS] = self._failure
         if self._unscanned:
             attributes[semconv.GUARD_UNSCANNED] = sorted(self._unscanned)
-        if self._guard_time:
-            attributes[semconv.GUARD_DURATION] = self._guard_time
-        if self._guarded:
-            attributes[semconv.GUARD_DECISIONS] = [_compact(one) for one in self._guarded.values()]
-            outcomes: list[Outcome] = [one.decision.outcome for one in self._guarded.values()]
-            attributes[semconv.GUARD_OUTCOME] = max(outcomes, key=GRAVITY.__getitem__)
+        attributes.update(self._decisions.attributes())
         usage, estimated = self._usage()
         if usage is not None and not self._call.native_span:
-            attributes.update(_usage_attributes(usage))
+            attributes.update(of_usage(usage))
             if estimated:
                 attributes[semconv.USAGE_ESTIMATED] = True
         self._used = usage
@@ -444,7 +410,7 @@ class CallRecord:
         span, attributes = self._span, self._attributes
         try:
             if usage is not None and self._call.operation in PRICED:
-                attributes.update(_cost_attributes(cost))
+                attributes.update(of_cost(cost))
             if not self._call.native_span:
                 self._tell(error)
             elif span.is_recording():
@@ -463,7 +429,8 @@ class CallRecord:
             self._span.set_attributes(self._attributes)
             if error is not None and not self._call.native_span:
                 self._span.set_status(Status(StatusCode.ERROR, error_type(error)))
-            self._emit_guards()
+            with_span = trace.set_span_in_context(self._span, context.with_ambient(self._ambient))
+            self._decisions.emit(self._runtime.tracer(), with_span)
 
     def _measure(self, error: BaseException | None, usage: Usage | None, duration: float, cost: Cost | None) -> None:
         call = self._call
@@ -482,48 +449,11 @@ class CallRecord:
             feature=self._ambient.feature,
             attempts=self._attempts,
         )
-        for one in self._guarded.values():
-            self._runtime.metrics.record_guard(one.stage, one.decision, (one.end - one.start) / 1e9)
-
-    def _emit_guards(self) -> None:
-        if not self._guarded:
-            return
-        parent = trace.set_span_in_context(self._span, context.with_ambient(self._ambient))
-        for one in self._guarded.values():
-            decision = one.decision
-            attributes: dict[str, Any] = {
-                semconv.GUARD_STAGE: one.stage,
-                semconv.GUARD_DETECTOR: decision.detector,
-                semconv.GUARD_ACTION: decision.action,
-                semconv.GUARD_OUTCOME: decision.outcome,
-                semconv.GUARD_CATEGORIES: sorted(one.categories),
-                semconv.GUARD_FINDINGS: one.findings,
-                semconv.GUARD_ENFORCED: decision.enforced,
-                semconv.GUARD_SCORE: one.score,
-            }
-            if one.reasons:
-                attributes[semconv.GUARD_REASONS] = list(one.reasons)
-            if decision.failure:
-                attributes[semconv.ERROR_TYPE] = decision.failure
-            span = self._runtime.tracer().start_span(
-                semconv.guard_span_name(decision.detector),
-                context=parent,
-                kind=SpanKind.INTERNAL,
-                attributes=attributes,
-                start_time=one.start,
-            )
-            span.end(one.end)
+        self._decisions.measure(self._runtime.metrics)
 
 
 PRICED = frozenset({semconv.CHAT, semconv.TEXT_COMPLETION, semconv.EMBEDDINGS, semconv.GENERATE_CONTENT})
 """Operations that cost money."""
-
-
-REASONS = 5
-"""So many reasons of findings are recorded for each detector …"""
-
-REASON_CHARS = 200
-"""… and so many characters of each."""
 
 
 class _Scope:
@@ -543,50 +473,6 @@ class _Scope:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._token is not None and kind is not GeneratorExit:
             otel_context.detach(self._token)
-
-
-def error_type(error: BaseException) -> str:
-    """`error.type` of an exception: the HTTP status where the SDK knows one, else the name of its class."""
-    status = getattr(error, "status_code", None)
-    return str(status) if isinstance(status, int) else type(error).__qualname__
-
-
-def _usage_attributes(usage: Usage) -> dict[str, int]:
-    counts = (
-        (semconv.USAGE_INPUT_TOKENS, usage.input),
-        (semconv.USAGE_OUTPUT_TOKENS, usage.output),
-        (semconv.USAGE_CACHE_READ_INPUT_TOKENS, usage.cache_read),
-        (semconv.USAGE_CACHE_CREATION_INPUT_TOKENS, usage.cache_write),
-        (semconv.USAGE_REASONING_OUTPUT_TOKENS, usage.reasoning),
-    )
-    return {name: count for name, count in counts if count is not None}
-
-
-def _cost_attributes(cost: Cost | None) -> dict[str, Any]:
-    if cost is None:
-        return {semconv.COST_KNOWN: False}
-    return {
-        semconv.COST_KNOWN: True,
-        semconv.COST_USD: cost.total,
-        semconv.COST_INPUT_USD: cost.input,
-        semconv.COST_OUTPUT_USD: cost.output,
-        semconv.COST_SOURCE: cost.source,
-    }
-
-
-def _add_reasons(reasons: dict[str, None], decision: Decision) -> None:
-    """The first different ones, each once."""
-    for finding in decision.findings:
-        if len(reasons) == REASONS:
-            return
-        if finding.reason:
-            reasons.setdefault(finding.reason[:REASON_CHARS])
-
-
-def _compact(one: _Guarded) -> str:
-    decision = one.decision
-    said = [one.stage, decision.detector, decision.action, decision.outcome, ",".join(sorted(one.categories))]
-    return ":".join(said if decision.enforced else [*said, "shadow"])
 
 
 def _system_prompt(view: RequestView) -> str:
