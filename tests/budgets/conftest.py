@@ -20,12 +20,6 @@ from hardened.worker import worker
 
 
 @pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: FakeProvider) -> Iterator[Configure]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ledger, "learned", ledger.Learned())

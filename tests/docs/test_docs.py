@@ -9,7 +9,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import documents
@@ -36,12 +35,6 @@ COMMANDS = sorted(
         for command in re.findall(r"^\$ hardened +([^#|>\n]+)", block.text, re.MULTILINE)
     }
 )
-
-
-@pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
 
 
 def run(arguments: list[str], directory: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:

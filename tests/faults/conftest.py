@@ -1,20 +1,14 @@
-"""A folder and a provider for programs, and the whole product in this process."""
+"""A folder and a provider for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from programs import Program
 from shapes import Clients
-from traces import Configure, Traces
 
-import hardened
-from hardened.policy.active import set_active
-from hardened.policy.load import load
-from hardened.telemetry import providers
 from hardened.testing import FakeProvider
 
 
@@ -34,24 +28,3 @@ def program(tmp_path: Path, running: FakeProvider) -> Iterator[Program]:
 def clients(running: FakeProvider) -> Iterator[Clients]:
     yield Clients(running)
     running.reset()
-
-
-@pytest.fixture
-def configure(tmp_path: Path) -> Iterator[Configure]:
-    """Instrument with a policy whose traces go to this test's folder."""
-
-    def instrumented(**policy: Any) -> Traces:
-        telemetry = {"file": {"path": str(tmp_path / "traces")}, **policy.pop("telemetry", {})}
-        set_active(load({"telemetry": telemetry, **policy}), "test")
-        hardened.instrument()
-        return Traces(tmp_path / "traces")
-
-    yield instrumented
-    hardened.uninstrument()
-    providers.shutdown()
-
-
-@pytest.fixture
-def traces(configure: Configure) -> Traces:
-    """Zero configuration."""
-    return configure()

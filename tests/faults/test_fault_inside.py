@@ -20,7 +20,7 @@ PLACES = [
     "hardened.telemetry.providers.tracer",
     "hardened.telemetry.content.encode",
     "hardened.telemetry.record.CallRecord._usage",
-    "hardened.telemetry.record.CallRecord._emit_guards",
+    "hardened.telemetry.decisions.Decisions.emit",
     "hardened.telemetry.metrics.Metrics.record",
     "hardened.spend.prices.PriceBook.prefetch",
     "hardened.spend.prices.PriceBook.when_ready",

@@ -13,12 +13,6 @@ from hardened.testing import FakeProvider
 
 
 @pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def clients(provider: FakeProvider) -> Clients:
     return Clients(provider)
 

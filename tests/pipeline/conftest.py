@@ -1,50 +1,13 @@
-"""The whole product in one process: real SDKs, a fake provider, guards, and the spans that reach the local file."""
+"""The clients of all SDKs for one provider."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 from shapes import Clients
-from traces import Configure, Traces
 
-import hardened
-from hardened.policy.active import reset, set_active
-from hardened.policy.load import load
-from hardened.telemetry import providers
 from hardened.testing import FakeProvider
-
-
-@pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
 
 
 @pytest.fixture
 def clients(provider: FakeProvider) -> Clients:
     return Clients(provider)
-
-
-@pytest.fixture
-def configure(tmp_path: Path) -> Iterator[Configure]:
-    """Instrument with a policy whose traces go to this test's folder."""
-
-    def instrumented(**policy: Any) -> Traces:
-        telemetry = {"file": {"path": str(tmp_path / "traces")}, **policy.pop("telemetry", {})}
-        set_active(load({"telemetry": telemetry, **policy}), "test")
-        hardened.instrument()
-        return Traces(tmp_path / "traces")
-
-    yield instrumented
-    hardened.uninstrument()
-    reset()
-    providers.shutdown()
-
-
-@pytest.fixture
-def traces(configure: Configure) -> Traces:
-    """Zero configuration."""
-    return configure()

@@ -27,12 +27,6 @@ def without_hardened() -> Iterator[None]:
 
 
 @pytest.fixture
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as running:
-        yield running
-
-
-@pytest.fixture
 def openai_client(provider: FakeProvider) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=provider.openai_base_url, api_key="test", max_retries=0, timeout=10) as client:
         yield client
