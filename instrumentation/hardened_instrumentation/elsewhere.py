@@ -24,7 +24,9 @@ CLASSES: Final[Mapping[str, tuple[str, str]]] = {
 CREDENTIALS: Final = ("admin_api_key", "auth_token", "organization", "project")
 """What a new client may have found in the environment, and belongs to the account that it knows from there."""
 
-_SECRET: Final = re.compile(r"(?i)auth|key|token|secret|cookie|password|openai-(?:organization|project)")
+_SECRET: Final = re.compile(
+    r"(?i)^(?!idempotency-key$).*(?:auth|key|token|secret|cookie|password|openai-(?:organization|project))"
+)
 
 _clients: WeakKeyDictionary[Any, dict[Destination, Any]] = WeakKeyDictionary()
 

@@ -163,6 +163,25 @@ def test_the_key_of_a_call_is_the_same_in_all_its_requests(
     assert keys[4:] == ["mine", "mine"]
 
 
+def test_a_key_of_the_application_is_on_every_request_also_elsewhere(
+    provider: FakeProvider, other: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    backup = {"provider": "openai", "base_url": other.openai_base_url, "api_key": "its-own"}
+    configure(targets={"backup": backup}, routes={"default": ["backup"]})
+    provider.default = Reply(status=500)
+    other.reply(status=500)
+    headers = {"Idempotency-Key": "mine", "X-Api-Key": "a-secret"}
+
+    async def main() -> None:
+        client = openai_client(provider, openai.AsyncOpenAI)
+        await client.chat.completions.create(model=MODEL, messages=ASK, extra_headers=headers)
+
+    asyncio.run(main())
+    requests = [*provider.requests, *other.requests]
+    assert [request.headers.get("idempotency-key") for request in requests] == ["mine"] * 4
+    assert [request.headers.get("x-api-key") for request in other.requests] == [None, None]
+
+
 def test_a_raw_response_tells_the_retries(provider: FakeProvider, waits: list[float], configure: Configure) -> None:
     configure()
     provider.reply(status=500)
