@@ -14,16 +14,20 @@ from hardened.version import __version__
 
 if TYPE_CHECKING:
     from hardened.analysis.load import load_traces as load_traces
+    from hardened.errors import AlreadyDone as AlreadyDone
+    from hardened.errors import AlreadyRunning as AlreadyRunning
     from hardened.errors import BlockedError as BlockedError
     from hardened.errors import BudgetExceeded as BudgetExceeded
     from hardened.errors import CallError as CallError
     from hardened.errors import CircuitOpen as CircuitOpen
     from hardened.errors import DeadlineExceeded as DeadlineExceeded
     from hardened.errors import HardenedError as HardenedError
+    from hardened.errors import IdempotencyError as IdempotencyError
     from hardened.errors import InputTooLong as InputTooLong
     from hardened.errors import InvalidResponse as InvalidResponse
     from hardened.errors import KilledError as KilledError
     from hardened.errors import LimitError as LimitError
+    from hardened.errors import OutcomeUnknown as OutcomeUnknown
     from hardened.errors import Overloaded as Overloaded
     from hardened.errors import PolicyError as PolicyError
     from hardened.errors import RateLimited as RateLimited
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from hardened.resilience.functions import resilient as resilient
     from hardened.resilience.last import CallOutcome as CallOutcome
     from hardened.resilience.last import last_call as last_call
+    from hardened.resilience.once import idempotent as idempotent
     from hardened.setup import instrument as instrument
     from hardened.setup import uninstrument as uninstrument
     from hardened.spend.alerts import on_alert as on_alert
@@ -52,6 +57,8 @@ if TYPE_CHECKING:
     from hardened_detectors.canary import canary as canary
 
 _HOMES = {
+    "AlreadyDone": "hardened.errors",
+    "AlreadyRunning": "hardened.errors",
     "BlockedError": "hardened.errors",
     "BudgetExceeded": "hardened.errors",
     "CallError": "hardened.errors",
@@ -60,8 +67,10 @@ _HOMES = {
     "last_call": "hardened.resilience.last",
     "resilient": "hardened.resilience.functions",
     "HardenedError": "hardened.errors",
+    "OutcomeUnknown": "hardened.errors",
     "Overloaded": "hardened.errors",
     "CircuitOpen": "hardened.errors",
+    "IdempotencyError": "hardened.errors",
     "InputTooLong": "hardened.errors",
     "InvalidResponse": "hardened.errors",
     "KilledError": "hardened.errors",
@@ -82,6 +91,7 @@ _HOMES = {
     "detector": "hardened.guards.functions",
     "flush": "hardened.telemetry.providers",
     "guard": "hardened.guards.functions",
+    "idempotent": "hardened.resilience.once",
     "instrument": "hardened.setup",
     "judge": "hardened.guards.judge",
     "load_traces": "hardened.analysis.load",
@@ -92,6 +102,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlreadyDone",
+    "AlreadyRunning",
     "BlockedError",
     "BudgetExceeded",
     "CallError",
@@ -99,10 +111,12 @@ __all__ = [
     "CircuitOpen",
     "DeadlineExceeded",
     "HardenedError",
+    "IdempotencyError",
     "InputTooLong",
     "InvalidResponse",
     "KilledError",
     "LimitError",
+    "OutcomeUnknown",
     "Overloaded",
     "Policy",
     "PolicyError",
@@ -121,6 +135,7 @@ __all__ = [
     "detector",
     "flush",
     "guard",
+    "idempotent",
     "instrument",
     "judge",
     "last_call",

@@ -307,6 +307,66 @@ class KilledError(HardenedError):
         )
 
 
+class IdempotencyError(HardenedError):
+    """A function under `@hardened.idempotent` was not run, because of an earlier run with the same key.
+
+    Attributes:
+        action: the name of what is done.
+    """
+
+    def __init__(self, action: str, message: str) -> None:
+        self.action = action
+        super().__init__(f"{action}: {message}")
+
+
+class AlreadyRunning(IdempotencyError):
+    """Somebody else is doing it at this moment.
+
+    Attributes:
+        retry_after: seconds after which that run counts as lost; most are over much earlier.
+    """
+
+    def __init__(self, action: str, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            action,
+            "it is being done already, with the same key. Ask again for its result, or let `wait=` of "
+            "@hardened.idempotent do so.",
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (AlreadyRunning, (self.action, self.retry_after))
+
+
+class AlreadyDone(IdempotencyError):
+    """It was done before, and its result was not kept or cannot be read: nothing is wrong, and nothing to be done."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(action, "it was done before, with the same key. Its result was not kept, or cannot be read.")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (AlreadyDone, (self.action,))
+
+
+class OutcomeUnknown(IdempotencyError):
+    """It may have been done or not: a process died or a task was cancelled half way, or the store does not answer.
+
+    Attributes:
+        reason: which of these.
+    """
+
+    def __init__(self, action: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            action,
+            f"nobody knows whether it was done ({reason}). Look where it would show, or say what to do with "
+            "`on_unknown=` of @hardened.idempotent.",
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (OutcomeUnknown, (self.action, self.reason))
+
+
 def _limit_error(kind: type[LimitError], values: dict[str, object]) -> LimitError:
     return kind(**values)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

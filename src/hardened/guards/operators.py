@@ -144,7 +144,7 @@ def decrypt_all(text: str, plan: Replacement) -> tuple[str, int, int]:
 
     def render(span: Span, mark: str) -> str:
         nonlocal opened, left
-        value = _open(mark, key, tenant)
+        value = decrypt(mark, key, tenant)
         opened, left = (opened + 1, left) if value is not None else (opened, left + 1)
         return mark if value is None else value
 
@@ -155,7 +155,8 @@ def _marks(text: str) -> list[Finding]:
     return [Finding("encrypted", "", *match.span()) for match in _ENCRYPTED.finditer(text)]
 
 
-def _open(mark: str, key: bytes, tenant: str) -> str | None:
+def decrypt(mark: str, key: bytes, tenant: str) -> str | None:
+    """The value in what `encrypt` returned; `None` if it was closed with another key, or changed."""
     from presidio_anonymizer.operators import Decrypt
 
     match = _ENCRYPTED.fullmatch(mark)

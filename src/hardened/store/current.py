@@ -6,6 +6,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
+from pydantic import SecretStr
+
 from hardened.errors import PolicyError
 from hardened.policy.active import active
 from hardened.policy.schema import reveal
@@ -21,6 +23,7 @@ DEFAULT_FILE: Final = ".hardened/state.db"
 _log = logging.getLogger("hardened.store")
 _lock = threading.Lock()
 _current: tuple[Policy, Store] | None = None
+_durable: tuple[Policy, Store] | None = None
 
 
 def current() -> Store:
@@ -37,6 +40,21 @@ def current() -> Store:
             _current = policy, _make(policy)
         _current = policy, _current[1]
         return _current[1]
+
+
+def durable() -> Store:
+    """The store for what outlives this process: `current`, or the default file where the policy names no store."""
+    global _durable
+    policy, found = active(), _durable
+    if is_shared(policy) or reveal(policy.store.url) is not None:
+        return current()
+    if found is not None and found[0].store == policy.store:
+        return found[1]
+    with _lock:
+        if _durable is None or _durable[0].store != policy.store:
+            in_file = policy.store.model_copy(update={"url": SecretStr(DEFAULT_FILE)})
+            _durable = policy, _make(policy.model_copy(update={"store": in_file}))
+        return _durable[1]
 
 
 def _made_of(policy: Policy) -> tuple[object, ...]:
