@@ -191,6 +191,37 @@ def test_features_have_routes_of_their_own(
         assert CALLERS["openai"].call(provider).startswith("You said")
 
 
+def test_a_route_to_nobody_is_not_the_default_one(
+    provider: FakeProvider, other: FakeProvider, waits: Any, configure: Configure
+) -> None:
+    configure(**{**to(other), "routes": {"default": ["backup"], "search": []}})
+    provider.default = DOWN
+    with hardened.context(feature="search"), pytest.raises(openai.InternalServerError):
+        CALLERS["openai"].call(provider)
+    assert other.requests == []
+
+
+@pytest.mark.parametrize("model", [None, "text-embedding-3-small", "gpt-4o"])
+def test_vectors_come_from_the_model_that_was_asked_for(
+    model: str | None, provider: FakeProvider, other: FakeProvider, waits: Any, configure: Configure
+) -> None:
+    """Those of another one are near nothing that was stored before: an answer, but a wrong one."""
+    policy = to(other)
+    policy["targets"]["backup"].pop("model")
+    policy["targets"]["backup"] |= {"model": model} if model else {}
+    traces = configure(**policy)
+    provider.default = DOWN
+    client = openai_client(provider)
+    if model == "gpt-4o":
+        with pytest.raises(openai.InternalServerError):
+            client.embeddings.create(model="text-embedding-3-small", input="hi")
+        skipped = [said for name, said in events(traces) if name == "hardened.target.skipped"]
+        assert skipped[0]["hardened.target.reason"] == "only the model that was asked for can serve embeddings"
+    else:
+        client.embeddings.create(model="text-embedding-3-small", input="hi")
+    assert [one.model for one in other.requests] == ([] if model == "gpt-4o" else ["text-embedding-3-small"])
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_what_is_wrong_with_the_request_is_not_asked_elsewhere(
     status: int, provider: FakeProvider, other: FakeProvider, waits: Any, configure: Configure
@@ -237,6 +268,10 @@ def test_data_stays_in_its_region(
                     CALLERS["openai"].call(provider)
         assert len(other.requests) == 1
     with hardened.context(tenant="another"):
+        CALLERS["openai"].call(provider)
+    assert len(other.requests) == 2
+    configure(**to(other, region="eu"), residency={"default": ["eu"], "acme": []})  # an empty list: nowhere else
+    with hardened.context(tenant="acme"), pytest.raises(openai.InternalServerError):
         CALLERS["openai"].call(provider)
     assert len(other.requests) == 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from hardened.policy.active import active
 from hardened.policy.schema import reveal
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hardened.policy.resilience import BreakerPolicy
     from hardened.policy.resilience import Target as TargetPolicy
     from hardened.policy.schema import Policy, PresetName
+
+T = TypeVar("T")
 
 DEFAULT: Final = "default"
 """The key of what holds for all features, or tenants, that are not named."""
@@ -83,15 +85,20 @@ class Plan:
 
     def fallbacks(self, feature: str | None) -> tuple[Target, ...]:
         """Whom to ask, in order, when the client's own service does not answer."""
-        return self.routes.get(feature or DEFAULT) or self.routes.get(DEFAULT, ())
+        return _said_for(self.routes, feature) or ()
 
     def max_tokens_of(self, feature: str | None) -> int | None:
         """Most tokens of an answer, where the application says nothing."""
-        return self.max_tokens.get(feature or DEFAULT) or self.max_tokens.get(DEFAULT)
+        return _said_for(self.max_tokens, feature)
 
     def regions(self, tenant: str | None) -> tuple[str, ...] | None:
         """The regions of targets to which data may go; `None`: all."""
-        return self.residency.get(tenant or DEFAULT) or self.residency.get(DEFAULT)
+        return _said_for(self.residency, tenant)
+
+
+def _said_for(table: Mapping[str, T], name: str | None) -> T | None:
+    """What is said for a feature or tenant, be it an empty list, which means nobody; else what holds for all others."""
+    return table[name] if name is not None and name in table else table.get(DEFAULT)
 
 
 class _State:

@@ -13,6 +13,10 @@ from hardened_instrumentation.calls import Call, Destination
 PRIMARY: Final = "primary"
 """The name of the client's own service."""
 
+WORDS: Final = frozenset({"chat", "text_completion"})
+"""Operations in which another model can take over. Vectors of another one are near nothing that was stored before, and
+who talks cannot draw."""
+
 ELSEWHERE_UNKNOWN: Final = frozenset(
     {"previous_response_id", "conversation", "container", "file_id", "file_ids", "vector_store_ids", "batch_id"}
 )
@@ -63,6 +67,8 @@ def unservable(call: Call, target: Target, regions: tuple[str, ...] | None) -> s
         return "its region is not allowed"
     if target.provider != call.sdk:
         return f"it speaks {target.provider}, the call {call.sdk}"
+    if call.operation not in WORDS and target.model not in (None, call.body.get("model")):
+        return f"only the model that was asked for can serve {call.route}"
     if target.destination is not None:
         bound = next((key for key in _keys(call.body) if key in ELSEWHERE_UNKNOWN), None)
         if bound is not None:
