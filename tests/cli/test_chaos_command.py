@@ -97,10 +97,13 @@ def test_figures_of_an_outage() -> None:
     def attempt(at: float, number: int, fault: str | None) -> Attempt:
         return Attempt(1000 + at, Request("POST", "/", headers={CALL: str(number)}), fault)
 
-    attempts = [
-        attempt(0, 0, None), attempt(2, 1, "unavailable"), attempt(3, 1, "unavailable"), attempt(9.5, 2, None),
-    ]  # fmt: skip
-    outcomes = [Outcome(0, "ok", 0.1), Outcome(1, "error", 0.2, False, "E"), Outcome(2, "ok", 0.3)]
+    attempts = [attempt(0, 0, None), attempt(2, 1, "unavailable"), attempt(3, 1, "unavailable"), attempt(8.2, 3, None)]
+    attempts += [attempt(9.5 + number, number, "html") for number in range(5, 15)]
+    outcomes = [Outcome(0, "ok", 0.1), Outcome(1, "error", 0.2, False, "E")]
+    outcomes += [Outcome(number, "ok", 0.3) for number in range(2, 15)]
     found = figures(outcomes, attempts, (2.0, 8.0))
-    assert (found.during, found.back, found.attempts, found.typed) == (2, 1.5, 4, 0)
+    assert (found.during, found.attempts, found.typed) == (2, 14, 0)
+    assert found.back == 6.5, "one call is a probe, ten in a row are not"
     assert found.faults["unavailable"].ok == 0
+    assert found.faults["not asked"].calls == 2  # numbers 2 and 4
+    assert figures(outcomes[:14], attempts[:13], (2.0, 8.0)).back is None

@@ -134,6 +134,7 @@ SAMPLES = {
     "ratio": ("0.4", 0.4),
     "window": ("30", 30.0),
     "recovery": ("10", 10.0),
+    "probe": ("0.2", 0.2),
     "successes": ("2", 2),
 }
 SCALARS = [

@@ -307,16 +307,16 @@ def test_a_broken_service_is_left_alone_until_it_is_well(
     for _ in range(10):
         CALLERS["openai"].call(provider)
     assert len(provider.requests) == 5, "five failures of five open it"
-    clock.now += 12  # one probe, which fails
-    for _ in range(3):
+    clock.now += 12  # three probes, which fail; none of them is sent twice
+    for _ in range(6):
         CALLERS["openai"].call(provider)
-    assert len(provider.requests) == 6
+    assert len(provider.requests) == 8
     provider.default = Reply()
     clock.now += 12
     other.requests.clear()
     for _ in range(5):
         CALLERS["openai"].call(provider)
-    assert (len(provider.requests), other.requests) == (11, [])
+    assert (len(provider.requests), other.requests) == (13, [])
 
 
 @pytest.mark.parametrize("fault", [Reply(status=400), Reply(status=429)])

@@ -20,8 +20,13 @@ class BreakerPolicy(Section):
     failures: int = Field(5, gt=0, le=100_000, description="So many failures within `window` open it…")
     ratio: float = Field(0.5, gt=0, le=1, description="…if they are at least this share of the requests in it.")
     window: Seconds = Field(60.0, description="Seconds that count, up to now.")
-    recovery: Seconds = Field(30.0, description="Seconds after which a probe is let through.")
-    successes: int = Field(3, gt=0, le=1000, description="So many good probes in a row close it.")
+    probe: Seconds = Field(
+        0.5, description="Seconds after which the first probe is let through, and another one while a probe is silent."
+    )
+    recovery: Seconds = Field(30.0, description="Seconds between later probes at most: a tenth of the outage so far.")
+    successes: int = Field(
+        3, gt=0, le=1000, description="So many good probes close it; as many bad ones leave it open for longer."
+    )
 
 
 class Concurrency(Section):

@@ -138,7 +138,7 @@ class _Attempts:
                     health.tell_later("neutral")
                     raise
                 gate = yield from health.tell("fail" if found.counts else "neutral")
-                wait = None if more and gate.state == "open" else self._wait(found, attempt, more=more)
+                wait = None if more and gate.state != "closed" else self._wait(found, attempt, more=more)
                 self._record.attempt_failed(self._sent, target.name, found.kind, found.code, wait)
                 self._sent += 1
                 if wait is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Generator
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -68,14 +67,12 @@ class Health:
             report("telling a breaker", error)
 
     def _operation(self, event: Event, rule: BreakerRule) -> Breaker:
-        if event == "fail":  # so that not all processes probe at the same moment
-            rule = replace(rule, recovery=rule.recovery * random.uniform(0.9, 1.1))  # noqa: S311
-        return Breaker(self.name, event, rule, self._owner)
+        return Breaker(self.name, event, rule, self._owner, random.uniform(0.9, 1.1))  # noqa: S311
 
     def _noted(self, gate: Gate) -> None:
         if gate.before == gate.state:
             return
-        level = logging.WARNING if gate.state == "open" else logging.INFO
+        level = logging.WARNING if gate.before == "closed" else logging.INFO  # probes that fail are no news
         _log.log(level, "hardened: the breaker of %s is %s now (it was %s)", self.name, gate.state, gate.before)
         try:
             runtime().metrics.breaker(self.name, gate.state)

@@ -146,7 +146,14 @@ def compile(policy: Policy) -> Plan:
 
 
 def _rule(breaker: BreakerPolicy) -> BreakerRule:
-    return BreakerRule(breaker.failures, breaker.ratio, breaker.window, breaker.recovery, breaker.successes)
+    return BreakerRule(
+        failures=breaker.failures,
+        ratio=breaker.ratio,
+        window=breaker.window,
+        probe=breaker.probe,
+        recovery=breaker.recovery,
+        successes=breaker.successes,
+    )
 
 
 def _target(name: str, said: TargetPolicy) -> Target:

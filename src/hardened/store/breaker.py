@@ -10,6 +10,17 @@ from hardened.store.api import Operation, Rows
 SLOTS: Final = 10
 """The rolling window moves in so many steps."""
 
+LATEST: Final = 100
+"""Of the window no more than the last so many requests count: where there are many, an outage shows within a second,
+however long all was well before (resilience4j counts as many by default)."""
+
+PATIENCE: Final = 0.1
+"""A breaker waits for this share of the time that the outage lasts: it ends late by no more than that. So a short one
+is over soon, and a long one is seldom tried."""
+
+CREDIT: Final = 10
+"""What closes begins its window with so many good answers, as the first few would else open it again by mere chance."""
+
 State = Literal["closed", "open", "half_open"]
 Event = Literal["allow", "ok", "fail", "neutral"]
 
@@ -21,9 +32,15 @@ class BreakerRule:
     failures: int = 5
     ratio: float = 0.5
     window: float = 60.0  # seconds
-    recovery: float = 30.0  # seconds until a probe may go; add the jitter here
-    successes: int = 3  # probes in a row that close it
+    probe: float = 0.5  # seconds until the first probe, and until another one while a probe is silent
+    recovery: float = 30.0  # seconds until probes at most
+    successes: int = 3  # good probes that close it; as many bad ones open it again
     lease: float = 60.0  # seconds after which a probe that never reported is taken for dead
+
+    @property
+    def slot(self) -> int:
+        """Requests in one of the slots of the window: together they never are too few to open."""
+        return -(-max(LATEST, int(2 * self.failures / self.ratio)) // SLOTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +50,7 @@ class Gate:
     state: State
     before: State
     allowed: bool = True
-    probing: bool = False  # this call is the probe: report its outcome under the same owner
+    probing: bool = False  # this call is a probe: report its outcome under the same owner
     wait: float = 0.0  # seconds until a call may be allowed
 
 
@@ -41,18 +58,24 @@ class Gate:
 class Breaker(Operation["Gate"]):
     """Ask a breaker for permission (`allow`), or tell it how a call went.
 
-    While it is half open one probe at a time is let through, over all processes; `owner` names it, and only what the
-    owner reports counts then. `neutral` (the caller gave up, say) says nothing about the target, and frees the probe.
+    While it is half open, one probe is let through at a time, over all processes, and another one only if the last was
+    silent for `rule.probe`: a probe may hang, and an answer may take a minute. `owner` names it, and only what owners
+    of probes report counts then. The first `successes` that agree decide: a provider that is back may fail now and
+    then. `neutral` (the caller gave up, say) says nothing about the target, and frees the place of a probe.
+
+    From open to half open it waits for a tenth of the time since it opened, at least `rule.probe`, at most
+    `rule.recovery`, times `spread`. An outage that begins again within `window` after it seemed over is still the same.
     """
 
     name: str
     event: Event
     rule: BreakerRule
     owner: str  # unique for each call
+    spread: float = 1.0  # so that not all who share no store probe at the same moment
 
     def apply(self, rows: Rows) -> Gate:
         rule, now = self.rule, rows.now
-        record: dict[str, Any] = dict(rows.get(f"breaker/{self.name}") or {"state": "closed", "counts": {}})
+        record: dict[str, Any] = dict(rows.get(f"breaker/{self.name}") or {"state": "closed", "slots": []})
         before: State = record["state"]
         gate = self._allow(record, now) if self.event == "allow" else self._report(record, now)
         if self.event != "allow" or record["state"] != "closed":
@@ -65,47 +88,60 @@ class Breaker(Operation["Gate"]):
             wait = min(record["until"] - now, self.rule.recovery)  # a clock that stepped back must not lock us out
             if wait > 0:
                 return Gate(state, state, allowed=False, wait=wait)
-            record.update(state="half_open", ok=0, probe=None)
-        if record["state"] == "closed":
-            return Gate(state, state)
-        probe = record["probe"]
-        if probe and now < probe[1] <= now + self.rule.lease and probe[0] != self.owner:
-            return Gate(state, state, allowed=False, wait=probe[1] - now)
-        record["probe"] = [self.owner, now + self.rule.lease]
+            _become(record, state="half_open", since=record["since"], ok=0, failed=0, probes={})
+        return self._probe(record, now) if record["state"] == "half_open" else Gate(state, state)
+
+    def _probe(self, record: dict[str, Any], now: float) -> Gate:
+        rule, state = self.rule, record["state"]
+        probes = {owner: begun for owner, begun in record["probes"].items() if 0 <= now - begun < rule.lease}
+        record["probes"] = probes
+        if self.owner not in probes and probes:
+            full = len(probes) >= rule.successes
+            free = min(probes.values()) + rule.lease if full else max(probes.values()) + rule.probe
+            if now < free:
+                return Gate(state, state, allowed=False, wait=free - now)
+        probes[self.owner] = now
         return Gate(state, state, probing=True)
 
     def _report(self, record: dict[str, Any], now: float) -> Gate:
         state: State = record["state"]
         if state == "closed":
             self._count(record, now)
-        elif state == "half_open" and record["probe"] and record["probe"][0] == self.owner:
-            record["probe"] = None
-            if self.event == "fail":
-                _open(record, now + self.rule.recovery)
-            elif self.event == "ok":
-                record["ok"] += 1
-                if record["ok"] >= self.rule.successes:
-                    record.clear()
-                    record.update(state="closed", counts={})
+        elif state == "half_open" and self.owner in record["probes"]:
+            record["probes"] = {owner: begun for owner, begun in record["probes"].items() if owner != self.owner}
+            record["ok"] += self.event == "ok"
+            record["failed"] += self.event == "fail"
+            if record["ok"] >= self.rule.successes:
+                _become(record, state="closed", slots=[[now, CREDIT, 0]], since=record["since"], ended=now)
+            elif record["failed"] >= self.rule.successes:
+                self._open(record, now)
         return Gate(state, state)
 
     def _count(self, record: dict[str, Any], now: float) -> None:
         if self.event == "neutral":
             return
-        slot = int(now * SLOTS / self.rule.window)
-        counts = {key: count for key, count in record["counts"].items() if slot - SLOTS < int(key) <= slot}
-        ok, failed = counts.get(str(slot), (0, 0))
-        counts[str(slot)] = [ok + (self.event == "ok"), failed + (self.event == "fail")]
-        record["counts"] = counts
-        failures = sum(failed for _, failed in counts.values())
-        total = sum(ok + failed for ok, failed in counts.values())
-        if self.event == "fail" and failures >= self.rule.failures and failures >= self.rule.ratio * total:
-            _open(record, now + self.rule.recovery)
+        rule = self.rule
+        slots = [list(slot) for slot in record["slots"] if 0 <= now - slot[0] < rule.window]
+        if not slots or now - slots[-1][0] >= rule.window / SLOTS or slots[-1][1] + slots[-1][2] >= rule.slot:
+            slots = [*slots[1 - SLOTS :], [now, 0, 0]]
+        slots[-1][1 if self.event == "ok" else 2] += 1
+        record["slots"] = slots
+        failures = sum(failed for _, _, failed in slots)
+        total = sum(ok + failed for _, ok, failed in slots)
+        if self.event == "fail" and failures >= rule.failures and failures >= rule.ratio * total:
+            self._open(record, now)
+
+    def _open(self, record: dict[str, Any], now: float) -> None:
+        rule, since = self.rule, record.get("since", now)
+        if "ended" in record and not 0 <= now - record["ended"] < rule.window:
+            since = now
+        wait = min(rule.recovery, max(rule.probe, PATIENCE * (now - since)))
+        _become(record, state="open", since=since, until=now + wait * self.spread)
 
 
-def _open(record: dict[str, Any], until: float) -> None:
+def _become(record: dict[str, Any], **fields: Any) -> None:
     record.clear()
-    record.update(state="open", until=until)
+    record.update(fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ ANSWER: Final = Reply(chunks=WORDS)
 CALL: Final = "x-hardened-call"
 """Header with the number of the call, so that the attempts of a call can be told."""
 
+IN_A_ROW: Final = 10
+"""So many calls in a row that are sent to a provider show that it is in use again."""
+
 Sdk = Literal["openai", "anthropic"]
 Ask = Callable[[int], Awaitable[str | None]]
 """Makes a call: the text of the answer, `None` for what is no answer, or an exception."""
@@ -64,7 +67,8 @@ class Figures:
     Attributes:
         amplification: requests to the first provider for each call.
         during: requests to the first provider in the outage.
-        back: from the end of an outage to the first good answer of the first provider; `None` without an outage.
+        back: from the end of an outage until ten calls in a row were sent to the first provider; `None` if they never
+            were, and without an outage.
     """
 
     calls: int
@@ -183,10 +187,11 @@ async def run(
 
 def figures(outcomes: Sequence[Outcome], attempts: Sequence[Attempt], outage: tuple[float, float] | None) -> Figures:
     """What came of a run. `outage`: its begin and end in seconds after the first request."""
-    first: dict[str, str | None] = {}
+    first: dict[str, Attempt] = {}
     for attempt in attempts:
-        first.setdefault(attempt.request.headers.get(CALL, ""), attempt.fault)
-    met = [first.get(str(outcome.number)) or "none" for outcome in outcomes]
+        first.setdefault(attempt.request.headers.get(CALL, ""), attempt)
+    asked = [first.get(str(outcome.number)) for outcome in outcomes]
+    met = [attempt.fault or "none" if attempt else "not asked" for attempt in asked]
     totals = Counter(met)
     good = Counter(fault for fault, outcome in zip(met, outcomes, strict=True) if outcome.verdict == "ok")
     verdicts = Counter(outcome.verdict for outcome in outcomes)
@@ -203,7 +208,7 @@ def figures(outcomes: Sequence[Outcome], attempts: Sequence[Attempt], outage: tu
         attempts=len(attempts),
         amplification=len(attempts) / len(outcomes),
         during=_during(attempts, *outage) if outage and attempts else 0,
-        back=_back(attempts, outage[1]) if outage and attempts else None,
+        back=_back(asked, attempts[0].time + outage[1]) if outage and attempts else None,
         kinds=dict(Counter(outcome.error for outcome in outcomes if outcome.error)),
         faults={fault: FaultFigures(totals[fault], good[fault]) for fault in sorted(totals)},
     )
@@ -214,9 +219,14 @@ def _during(attempts: Sequence[Attempt], begin: float, end: float) -> int:
     return sum(begin <= attempt.time - first < end for attempt in attempts)
 
 
-def _back(attempts: Sequence[Attempt], end: float) -> float | None:
-    end += attempts[0].time
-    return next((attempt.time - end for attempt in attempts if attempt.time >= end and attempt.fault is None), None)
+def _back(asked: Sequence[Attempt | None], end: float) -> float | None:
+    """`asked`: the first request of each call to the first provider, by number, so in the order of their begin."""
+    row: list[float] = []
+    for attempt in asked:
+        row = [*row, attempt.time] if attempt and attempt.time >= end else []
+        if len(row) == IN_A_ROW:
+            return row[0] - end
+    return None
 
 
 def storm(provider: FakeProvider, mix: Schedule, outage: tuple[float, float] | None) -> None:
