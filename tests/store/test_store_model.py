@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clocks import Clock
@@ -11,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from hardened.store.amounts import Counts, Denied, Line, Release, Reserve, Reserved, Settle
-from hardened.store.api import Store
+from hardened.store.amounts import Counts, Denied, Line, Release, Reserve, Reserved, Settle, Settled
+from hardened.store.api import Operation, Store, Together
 from hardened.store.memory import MemoryStore
 from hardened.store.redis import RedisStore
 from hardened.store.sqlite import SqliteStore
@@ -20,6 +21,21 @@ from hardened.store.sqlite import SqliteStore
 END = 4e9
 CAPS = {"user": 60, "global": 100}
 KEYS = st.lists(st.sampled_from(sorted(CAPS)), unique=True, min_size=1)
+
+
+class InTurns:
+    """Stores that hold the same, each asked in turn, as processes that share a file."""
+
+    def __init__(self, *stores: Store) -> None:
+        self.stores = list(stores)
+
+    def run(self, operation: Operation[Any]) -> Any:
+        self.stores.append(self.stores.pop(0))
+        return self.stores[0].run(operation)
+
+    def close(self) -> None:
+        for store in self.stores:
+            store.close()
 
 
 class Model(RuleBasedStateMachine):
@@ -41,8 +57,10 @@ class Model(RuleBasedStateMachine):
     def made(self) -> Store:
         if self.kind == "memory":
             return MemoryStore(self.clock)
-        if self.kind == "sqlite":
-            return SqliteStore(Path(self.directory.name) / "state.db", clock=self.clock)
+        if self.kind.startswith("sqlite"):
+            path = Path(self.directory.name) / "state.db"
+            count = 2 if self.kind == "sqlite in turns" else 1
+            return InTurns(*(SqliteStore(path, clock=self.clock) for _ in range(count)))
         store = RedisStore(self.url, timeout=30, shift=lambda: self.clock.shift)
         store._sync().flushall()
         return store
@@ -71,6 +89,18 @@ class Model(RuleBasedStateMachine):
     def settle(self, data: st.DataObject, actual: int) -> None:
         hold = data.draw(st.sampled_from([*self.open, *self.expired, "unknown"]))
         answer = self.store.run(Settle(hold, dict.fromkeys(CAPS, actual)))
+        self.settled(hold, actual, answer)
+
+    @rule(data=st.data(), actual=st.integers(0, 70))
+    def settle_many(self, data: st.DataObject, actual: int) -> None:
+        holds = data.draw(st.lists(st.sampled_from([*self.open, *self.expired, "unknown"]), unique=True, max_size=4))
+        answers = self.store.run(Together(tuple(Settle(hold, dict.fromkeys(CAPS, actual)) for hold in holds)))
+        for hold, answer in zip(holds, answers, strict=True):
+            self.settled(hold, actual, answer)
+            if answer is not None:
+                assert answer.used == {key: self.used[key] for key in answer.used}
+
+    def settled(self, hold: str, actual: int, answer: Settled | None) -> None:
         assert (answer is None) == (hold == "unknown")
         if hold in self.open:
             _, keys, _, _ = self.open.pop(hold)
@@ -116,7 +146,7 @@ class Model(RuleBasedStateMachine):
                 assert (self.used[key], self.held(key)) == (0, 0)
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "sqlite in turns", "redis"])
 def test_the_store_is_as_the_model(kind: str, request: pytest.FixtureRequest) -> None:
     machine = type(f"Model_{kind}", (Model,), {"kind": kind})
     if kind == "redis":

@@ -171,6 +171,43 @@ def test_an_operation_that_fails_half_way_leaves_nothing(path: Path) -> None:
     assert store.run(Get("k")) is None
 
 
+def test_after_one_that_failed_nothing_is_remembered_of_it(path: Path) -> None:
+    store = SqliteStore(path)
+    spend(store, "h", 7)
+
+    class Broken(Put):
+        def apply(self, rows):  # pyright: ignore[reportIncompatibleMethodOverride]
+            rows.put("count/day", [999, 0], END)
+            raise OSError
+
+    with pytest.raises(StoreError):
+        store.run(Broken("k", "v", 10))
+    assert store.run(Reserve("h2", (Line("day", 1, 10**6, END),))).totals == (8,)
+
+
+def test_what_others_write_is_seen_at_once(path: Path) -> None:
+    """Rows are kept from one transaction to the next, and no longer than they are true."""
+    one, other = SqliteStore(path), SqliteStore(path)
+    spend(one, "a", 5)
+    spend(other, "b", 6)
+    one.run(Put("k", "old", 1e6))
+    assert other.run(Get("k")) == "old"
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM rows WHERE key = 'value/k'")
+    assert (one.run(Get("k")), other.run(Get("k"))) == (None, None)
+    assert one.run(Reserve("c", (Line("day", 1, 12, END),))).totals == (12,)
+
+
+def test_many_rows_are_not_kept_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "KNOWN", 10)
+    store = SqliteStore(path)
+    for number in range(50):
+        spend(store, f"h{number}", 1)
+        store.run(Put(f"k{number}", "v", 1e6))
+    assert store.run(Counts()) == {"day": Count(50, 0)}
+    assert len(store._opened[1]._known) <= 13
+
+
 def test_a_forked_child_opens_it_anew(path: Path) -> None:
     store = SqliteStore(path)
     spend(store, "a", 1)

@@ -8,8 +8,20 @@ from typing import Any
 
 import pytest
 
-from hardened.store.amounts import Bucket, Count, Counts, Denied, Line, Release, Reserve, Reserved, Settle, Take
-from hardened.store.api import Operation, StoreBusy, StoreError
+from hardened.store.amounts import (
+    Bucket,
+    Count,
+    Counts,
+    Denied,
+    Line,
+    Release,
+    Reserve,
+    Reserved,
+    Settle,
+    Settled,
+    Take,
+)
+from hardened.store.api import Operation, StoreBusy, StoreError, Together
 from hardened.store.breaker import Breaker, BreakerRule
 from hardened.store.memory import MemoryStore
 from hardened.store.sturdy import FAILURES, PAUSE, DownPolicy, SturdyStore
@@ -104,6 +116,21 @@ def test_what_was_spent_alone_is_added_once_the_store_is_back() -> None:
     bench.store.run(Settle("in progress", {"day": 20}))
     bench.store.run(Settle("after", {"day": 1}))
     assert bench.shared_count() == Count(131, 0)
+
+
+def test_ends_that_are_told_together_are_each_kept() -> None:
+    bench = Bench(replicas=2)
+    bench.reserve("before", 100)
+    bench.reserve("later", 50)
+    bench.shared.away = StoreError
+    bench.reserve("alone", 50)
+    ends = Together((Settle("before", {"day": 70}), Settle("alone", {"day": 40}), Release("later")))
+    assert len(bench.store.run(ends)) == 3
+    bench.shared.away = None
+    bench.now += PAUSE
+    bench.reserve("after", 1)
+    assert bench.shared_count() == Count(110, 1)
+    assert bench.store.run(Together((Settle("after", {"day": 1}), Settle("before")))) == (Settled({"day": 111}), None)
 
 
 def test_a_reservation_whose_answer_was_lost_is_given_back() -> None:

@@ -122,11 +122,15 @@ def check(rules: Plan, store: Store, applied: Sequence[Applied], used: Mapping[s
 
 def _of_budget(rules: Plan, one: Applied, used: int, settings: Alerts) -> list[tuple[str, Alert]]:
     limit, found = one.limit, list[tuple[str, Alert]]()
-    for percent in sorted(settings.at, reverse=True):
-        if used * 100 >= limit.cap * percent:
-            found.append((str(percent), _alert("used", one, used, used * 100 / limit.cap)))
-            break  # the highest says it all; a lower one that was not told is not told any more
-    if settings.projected and limit.unit == "usd" and limit.window in ("day", "month") and used < limit.cap:
+    reached = [percent for percent in settings.at if used * 100 >= limit.cap * percent]
+    if reached:  # the highest says it all; a lower one that was not told is not told any more
+        found.append((str(max(reached)), _alert("used", one, used, used * 100 / limit.cap)))
+    if (
+        settings.projected
+        and limit.unit == "usd"
+        and limit.window in ("day", "month")
+        and limit.cap * EARLY < used < limit.cap  # less cannot be too fast
+    ):
         period = rules.calendar.current(limit.window)
         passed = (rules.calendar.now() - period.begin) / (period.end - period.begin)
         if passed >= EARLY and used / passed > limit.cap:

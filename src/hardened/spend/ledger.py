@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Generator
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
@@ -20,14 +19,14 @@ from hardened.errors import BudgetExceeded, LimitError, RateLimited, UnknownPric
 from hardened.policy.active import active
 from hardened.policy.schema import Policy
 from hardened.spend import alerts
+from hardened.spend.ends import ends
 from hardened.spend.estimate import Estimate, Learned, dear, estimate, nano
 from hardened.spend.plan import NANO, Applied, Limit, Plan, Unit, make_plan, printable
 from hardened.spend.prices import Cost, Pricer
-from hardened.store.amounts import Bucket, Denied, Extend, Line, Release, Reserve, Settle, Tally
+from hardened.store.amounts import Bucket, Denied, Extend, Line, Release, Reserve, Settle, Settled, Tally
 from hardened.store.api import Store, ask
 from hardened.store.current import current as current_store
 from hardened.telemetry import context
-from hardened.telemetry.faults import report
 from hardened.telemetry.record import PRICED
 from hardened.telemetry.runtime import runtime
 from hardened.worker import worker
@@ -47,9 +46,6 @@ KEPT: Final = 400 * 86_400.0
 
 SETTLING: Final = 0.25
 """Seconds for which a call that does not fit waits for the ends of others that are just being told."""
-
-NO_CAP: Final = 2**53
-"""Where nothing is enforced, nothing is refused; it is counted all the same."""
 
 learned = Learned()
 
@@ -124,7 +120,7 @@ class CallCharge:
     def reserve(self) -> Step[None]:
         """Hold the estimate in all budgets, or raise for the first that has no room."""
         denied = yield from self._try()
-        if denied is not None and _pending:  # calls that have ended may not have given back their reserves yet
+        if denied is not None and ends:  # calls that have ended may not have given back their reserves yet
             yield from perform(Work(lambda: worker.flush(SETTLING)))
             denied = yield from self._try()
         if denied is not None:
@@ -133,16 +129,17 @@ class CallCharge:
 
     def _try(self) -> Step[Denied | None]:
         try:
-            answer = yield from ask(self._store, Reserve(self._hold, self._lines(), self._buckets(), ttl=HOLD))
+            answer = yield from ask(self._store, Reserve(self._hold, *self._taken(), ttl=HOLD))
         except BaseException:  # cancelled while the store was at it: whether it is reserved is unknown
             self._over = True
-            _post(partial(self._store.run, Release(self._hold)))
+            ends.tell(self._store, lambda: Release(self._hold))
             raise
         return answer if isinstance(answer, Denied) else None
 
     def again(self) -> Step[None]:
         """A further attempt, after one that may have been billed: hold as much once more."""
-        answer = yield from ask(self._store, Extend(self._hold, self._lines(), ttl=HOLD))
+        lines, _ = self._taken()
+        answer = yield from ask(self._store, Extend(self._hold, lines, ttl=HOLD))
         if isinstance(answer, Denied):
             raise self._error(answer)
         self._lost += 1
@@ -153,14 +150,15 @@ class CallCharge:
             if self._over:
                 return
             self._over = True
-        _post(partial(self._settle, error, usage, cost))
+        ends.tell(self._store, partial(self._settlement, error, usage, cost), self._settled)
 
-    def _settle(self, error: BaseException | None, usage: Usage | None, cost: Cost | None) -> None:
+    def _settlement(self, error: BaseException | None, usage: Usage | None, cost: Cost | None) -> Settle:
         spent = self._spent(error, usage, cost)
-        amounts = {one.key: spent[one.limit.unit] for one in self._applied}
-        settled = self._store.run(Settle(self._hold, amounts, self._tallies(spent)))
-        if settled is not None:
-            alerts.check(self._rules, self._store, self._applied, settled.used)
+        return Settle(self._hold, {one.key: spent[one.limit.unit] for one in self._applied}, self._tallies(spent))
+
+    def _settled(self, answer: Settled | None) -> None:
+        if answer is not None:
+            alerts.check(self._rules, self._store, self._applied, answer.used)
 
     def _spent(self, error: BaseException | None, usage: Usage | None, cost: Cost | None) -> dict[Unit, int]:
         """What the call cost, by unit. What is not known is taken to be as much as was reserved."""
@@ -187,40 +185,23 @@ class CallCharge:
             if member
         )
 
-    def _lines(self) -> tuple[Line, ...]:
-        return tuple(taken for taken in self._taken() if isinstance(taken, Line))
-
-    def _buckets(self) -> tuple[Bucket, ...]:
-        return tuple(taken for taken in self._taken() if isinstance(taken, Bucket))
-
-    def _taken(self) -> list[Line | Bucket]:
-        taken = [one.take(_amount(self._guess, one.limit.unit)) for one in self._applied]
-        return taken if self._rules.enforced else [replace(one, cap=NO_CAP) for one in taken]
+    def _taken(self) -> tuple[tuple[Line, ...], tuple[Bucket, ...]]:
+        """What the estimate takes of each limit."""
+        amounts, lines, buckets = _amounts(self._guess), list[Line](), list[Bucket]()
+        for one in self._applied:
+            taken = one.take(amounts[one.limit.unit], enforced=self._rules.enforced)
+            if isinstance(taken, Line):
+                lines.append(taken)
+            else:
+                buckets.append(taken)
+        return tuple(lines), tuple(buckets)
 
     def _error(self, denied: Denied) -> LimitError:
         limit = next(one.limit for one in self._applied if one.key == denied.key)
         runtime().metrics.record_refusal(limit.scope, limit.unit)
-        wait = denied.wait if limit.window and _amount(self._guess, limit.unit) <= limit.cap else None
-        return _refusal(limit, denied.used, _amount(self._guess, limit.unit), wait)
-
-
-_pending: set[int] = set()
-"""Ends of calls that have been posted and not been told to the store yet."""
-
-
-def _post(task: Any) -> None:
-    number = id(task)
-    _pending.add(number)
-
-    def run() -> None:
-        try:
-            task()
-        except Exception as error:  # noqa: BLE001 - the hold ends by itself
-            report("charging a call", error)
-        finally:
-            _pending.discard(number)
-
-    worker.post(run)
+        needed = _amounts(self._guess)[limit.unit]
+        wait = denied.wait if limit.window and needed <= limit.cap else None
+        return _refusal(limit, denied.used, needed, wait)
 
 
 def not_billed(error: BaseException) -> bool:
@@ -240,8 +221,8 @@ _NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout",
 """Of httpx and httpx2."""
 
 
-def _amount(guess: Estimate, unit: Unit) -> int:
-    return {"usd": guess.usd or 0, "tokens": guess.tokens, "requests": 1}[unit]
+def _amounts(guess: Estimate) -> dict[Unit, int]:
+    return {"usd": guess.usd or 0, "tokens": guess.tokens, "requests": 1}
 
 
 def _unknown(rules: Plan, given: int, output: int) -> int:
@@ -249,10 +230,11 @@ def _unknown(rules: Plan, given: int, output: int) -> int:
 
 
 def _check_request(rules: Plan, guess: Estimate) -> None:
+    amounts = _amounts(guess)
     for unit, cap in rules.request.items():
-        if _amount(guess, unit) > cap and rules.enforced:
+        if amounts[unit] > cap and rules.enforced:
             runtime().metrics.record_refusal("request", unit)
-            raise _refusal(Limit("request", None, unit, cap), 0, _amount(guess, unit), None)
+            raise _refusal(Limit("request", None, unit, cap), 0, amounts[unit], None)
 
 
 def _refusal(limit: Limit, used: int, needed: int, wait: float | None) -> LimitError:

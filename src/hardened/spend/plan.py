@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from hardened.policy.schema import Policy
 from hardened.policy.spend import Amount, Windows
@@ -25,6 +25,15 @@ KEPT: Final = 30 * 86_400.0
 """Seconds for which a run or a conversation is remembered after its last call."""
 
 EVERYBODY: Final = "*"
+
+NO_CAP: Final = 2**53
+"""More than is ever counted."""
+
+FRESH: Final = 60.0
+"""Seconds for which the limits of one user, feature, … are not looked up anew, unless a window ends before."""
+
+REMEMBERED: Final = 4096
+"""So many of them are remembered, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +68,21 @@ class Applied:
     key: str
     end: float  # seconds since the epoch
 
-    def take(self, amount: int) -> Line | Bucket:
-        """What a call shall hold of it."""
+    def take(self, amount: int, *, enforced: bool) -> Line | Bucket:
+        """What a call shall hold of it. Where nothing is enforced nothing is refused; it is counted all the same."""
         limit = self.limit
+        cap = limit.cap if enforced else NO_CAP
         if limit.refills:
-            return Bucket(self.key, amount, limit.cap, SECONDS[cast(Window, limit.window)])
-        return Line(self.key, amount, limit.cap, self.end)
+            return Bucket(self.key, amount, cap, SECONDS[cast(Window, limit.window)])
+        return Line(self.key, amount, cap, self.end)
+
+
+class _Known(NamedTuple):
+    """The limits of one user, feature, …, as they are in a time."""
+
+    since: float
+    until: float
+    applied: tuple[Applied, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,7 @@ class Plan:
     unknown_price: Literal["warn", "estimate", "deny"]
     worst_case: bool
     calendar: Calendar = field(compare=False)
+    _known: dict[tuple[Scope, str], _Known] = field(default_factory=dict, init=False, compare=False, repr=False)  # pyright: ignore[reportUnknownVariableType]
 
     @property
     def idle(self) -> bool:
@@ -98,9 +117,21 @@ class Plan:
         found: list[Applied] = []
         for scope, identity in identities:
             if identity and scope in self.limits:
-                for limit in self.named.get((scope, identity), self.limits[scope]):
-                    found.append(self._applied(limit, identity))
+                found += self._of(scope, identity)
         return found
+
+    def _of(self, scope: Scope, identity: str) -> tuple[Applied, ...]:
+        now = self.calendar.now()
+        known = self._known.get((scope, identity))
+        if known is None or not known.since <= now < known.until:
+            applied = tuple(
+                self._applied(limit, identity) for limit in self.named.get((scope, identity), self.limits[scope])
+            )
+            until = min([now + FRESH, *(one.end for one in applied if one.end)])
+            if len(self._known) > REMEMBERED:
+                self._known.clear()
+            known = self._known[scope, identity] = _Known(now, until, applied)
+        return known.applied
 
     def _applied(self, limit: Limit, identity: str) -> Applied:
         if limit.window is None:

@@ -11,6 +11,7 @@ Lua, and one test suite compares the three.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from hardened.errors import HardenedError
@@ -72,6 +73,23 @@ class Operation(Generic[T_co]):
     def apply(self, rows: Rows) -> T_co:
         """Do it in a transaction, and answer. What an operation means is said here and nowhere else."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Operation["tuple[Any, ...]"]):
+    """Several operations in a row, which costs little more than one: a single transaction, or one way to a server.
+
+    Each is done or not done by itself where the store has no such transaction. The answers come in the same order.
+    """
+
+    operations: tuple[Operation[Any], ...]
+
+    def keys(self) -> Iterable[str]:
+        for operation in self.operations:
+            yield from operation.keys()
+
+    def apply(self, rows: Rows) -> tuple[Any, ...]:
+        return tuple(operation.apply(rows) for operation in self.operations)
 
 
 class Store(Protocol):

@@ -39,7 +39,7 @@ from hardened.store.amounts import (
     Tallies,
     level_now,
 )
-from hardened.store.api import Operation, StoreError
+from hardened.store.api import Operation, StoreError, Together
 from hardened.store.breaker import Breaker, Breakers, Gate
 from hardened.store.once import Claim, Claimed, Disclaim, Finish
 from hardened.store.values import Delete, Get, Lease, Leased, Mark, Marks, Put, Unlease
@@ -93,6 +93,8 @@ class RedisStore:
         """Run an operation; blocks for two time-outs at most. Raises StoreError."""
         client = self._sync()
         try:
+            if isinstance(operation, Together):
+                return cast(T, self._together(client, operation))
             command = _COMMANDS.get(type(operation))
             if command is None:
                 return _SCANS[type(operation)](client, self._prefix, operation)
@@ -121,6 +123,17 @@ class RedisStore:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def _together(self, client: Redis, operation: Together) -> tuple[Any, ...]:
+        pipeline = client.pipeline(transaction=False)  # pyright: ignore[reportUnknownMemberType]
+        commands = [_COMMANDS[type(one)] for one in operation.operations]
+        for command, one in zip(commands, operation.operations, strict=True):
+            client.register_script(_script(command.script))(**self._arguments(one), client=pipeline)
+        answers = pipeline.execute()
+        return tuple(
+            command.read(answer, one)
+            for command, answer, one in zip(commands, answers, operation.operations, strict=True)
+        )
 
     def _arguments(self, operation: Operation[Any]) -> dict[str, Any]:
         return {"keys": [self._prefix], "args": [repr(self._shift()), json.dumps(_plain(operation))]}

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -40,6 +41,9 @@ CREATE INDEX IF NOT EXISTS ends ON rows (until);
 
 MOST_AT_ONCE: Final = 500
 """So many rows are read with one statement; SQLite allows 999 parameters, or more."""
+
+KNOWN: Final = 4096
+"""So many rows a process keeps in memory, about; then it begins anew."""
 
 _ABSENT: Final[tuple[Any, float]] = (None, 0.0)
 
@@ -74,7 +78,7 @@ class SqliteStore:
         self.name = str(self._path)
         self._durability = durability
         self._clock = clock
-        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[sqlite3.Connection, _Table] | None = None
         self._inode = (0, 0)
         self._inherited: list[sqlite3.Connection] = []  # never touched: their files belong to the parent
         self._lock = threading.Lock()
@@ -100,13 +104,16 @@ class SqliteStore:
             self._drop()
 
     def _run(self, operation: Operation[T], deadline: float) -> T:
-        connection = self._open(deadline)
-        with _transaction(connection, deadline):
-            rows = _Transaction(connection, self._clock())
-            rows.read(operation.keys())
-            answer = operation.apply(rows)
-            rows.write()
-            return answer
+        connection, table = self._open(deadline)
+        try:
+            with _transaction(connection, deadline):
+                table.begin(self._clock(), operation.keys)
+                answer = operation.apply(table)
+                table.write()
+                return answer
+        except BaseException:
+            table.forget()
+            raise
 
     def _failed(self, error: sqlite3.Error | OSError) -> StoreError:
         """The connection is given up, so that the next operation begins anew; a damaged file is put aside before."""
@@ -120,13 +127,12 @@ class SqliteStore:
         # SQLite's messages name tables and files, an OSError's the file: never a value.
         return StoreError(f"{self.name}: {error}")
 
-    def _open(self, deadline: float) -> sqlite3.Connection:
-        connection = self._connection
-        if connection is not None:
+    def _open(self, deadline: float) -> tuple[sqlite3.Connection, _Table]:
+        if self._opened is not None:
             with suppress(OSError):
                 found = os.stat(self._path)  # noqa: PTH116 - a path's method costs twice as much
                 if (found.st_dev, found.st_ino) == self._inode:
-                    return connection
+                    return self._opened
             self._drop()
         _refuse_network(self._path)
         found = _own_file(self._path)
@@ -140,18 +146,18 @@ class SqliteStore:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._inode = connection, (found.st_dev, found.st_ino)
-        return connection
+        self._opened, self._inode = (connection, _Table(connection)), (found.st_dev, found.st_ino)
+        return self._opened
 
     def _drop(self) -> None:
-        if self._connection is not None:
+        if self._opened is not None:
             with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
+                self._opened[0].close()
+            self._opened = None
 
     def _put_aside(self) -> None:
         """Rename the file that is damaged, unless another process has already done so, and put a new one in place."""
-        damaged = self._inode if self._connection is not None else None
+        damaged = self._inode if self._opened is not None else None
         self._drop()
         with own_directory(self._path.parent) as directory:
             fcntl.flock(directory, fcntl.LOCK_EX)  # ends with the descriptor
@@ -171,9 +177,9 @@ class SqliteStore:
         )
 
     def _forked(self) -> None:
-        if self._connection is not None:
-            self._inherited.append(self._connection)
-            self._connection = None
+        if self._opened is not None:
+            self._inherited.append(self._opened[0])
+            self._opened = None
         self._lock = threading.Lock()
 
 
@@ -224,54 +230,81 @@ def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-class _Transaction:
-    """`Rows` in the table, at one time. What was read is kept, what is changed is written at the end: two statements
-    instead of dozens."""
+class _Table:
+    """`Rows` in the table of one connection, from one transaction to the next.
 
-    def __init__(self, connection: sqlite3.Connection, now: float) -> None:
-        self._connection = connection
+    What was read or written is kept, and still so as long as no other connection writes, which SQLite tells: so a
+    process that is alone reads a row once. What is changed is written at the end, with a statement for each kind.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
+        self._execute_many = connection.executemany
         self._known: dict[str, tuple[Any, float]] = {}  # a row that is not there ends at 0
-        self._changed: dict[str, None] = {}
-        self.now = now
+        self._ends: dict[str, float] = {}  # of the rows that are known, as they stand in the table
+        self._changed: set[str] = set()
+        self._version = -1
+        self.now = 0.0
 
-    def read(self, keys: Iterable[str]) -> None:
-        """Read these rows at once."""
-        wanted = [key for key in keys if key not in self._known]
-        for begin in range(0, len(wanted), MOST_AT_ONCE):
-            some = wanted[begin : begin + MOST_AT_ONCE]
-            self._known.update(dict.fromkeys(some, _ABSENT))
-            marks = ",".join("?" * len(some))
-            found = self._execute(f"SELECT key, value, until FROM rows WHERE key IN ({marks})", some)  # noqa: S608
-            self._known.update((key, (from_json(value), until)) for key, value, until in found)
+    def begin(self, now: float, keys: Callable[[], Iterable[str]]) -> None:
+        """A transaction has begun, which will read the rows of these keys."""
+        self.now = now
+        (version,) = self._execute("PRAGMA data_version").fetchone()
+        if version != self._version or len(self._known) > KNOWN:
+            self.forget()
+            self._version = version
+            self._read(keys())
+
+    def forget(self) -> None:
+        """Others may have written, or what was to be written was not."""
+        self._known.clear()
+        self._ends.clear()
+        self._changed.clear()
+        self._version = -1
 
     def write(self) -> None:
-        """Write what was changed."""
-        gone = [(key,) for key in self._changed if self._known[key] is _ABSENT]
+        """Write what was changed. Where a row ends when it did, its value alone: the index of ends stays as it is."""
+        gone: list[tuple[str]] = []
+        values: list[tuple[str, str]] = []
+        rows: list[tuple[str, str, float]] = []
+        for key in self._changed:
+            value, until = self._known[key]
+            if not until:
+                gone.append((key,))
+                del self._known[key]
+                self._ends.pop(key, None)
+            elif until == self._ends.get(key):
+                values.append((to_json(value).decode(), key))
+            else:
+                rows.append((key, to_json(value).decode(), until))
+                self._ends[key] = until
+        self._changed.clear()
         if gone:
-            self._connection.executemany("DELETE FROM rows WHERE key = ?", gone)
-        changed = [(key, *self._known[key]) for key in self._changed]
-        kept = [(key, to_json(value).decode(), until) for key, value, until in changed if until]
-        if kept:
-            self._connection.executemany(
+            self._execute_many("DELETE FROM rows WHERE key = ?", gone)
+        if values:
+            self._execute_many("UPDATE rows SET value = ? WHERE key = ?", values)
+        if rows:
+            self._execute_many(
                 "INSERT INTO rows VALUES (?, ?, ?) "
                 "ON CONFLICT (key) DO UPDATE SET value = excluded.value, until = excluded.until",
-                kept,
+                rows,
             )
 
     def get(self, key: str, *, late: bool = False) -> Any:
-        if key not in self._known:
-            self.read((key,))
-        value, until = self._known[key]
+        found = self._known.get(key)
+        if found is None:
+            self._read((key,))
+            found = self._known[key]
+        value, until = found
         return value if late or until > self.now else None
 
     def put(self, key: str, value: Any, until: float) -> None:
         self._known[key] = value, until
-        self._changed[key] = None
+        self._changed.add(key)
 
     def delete(self, key: str) -> None:
         self._known[key] = _ABSENT
-        self._changed[key] = None
+        self._changed.add(key)
 
     def due(self, most: int) -> list[tuple[str, Any]]:
         found = self._execute("SELECT key, value FROM rows WHERE until <= ? LIMIT ?", (self.now, most))
@@ -283,6 +316,21 @@ class _Transaction:
             (prefix, prefix + "\U0010ffff", self.now),
         )
         return [(key, from_json(value)) for key, value in found.fetchall()]
+
+    def _read(self, keys: Iterable[str]) -> None:
+        known, wanted = self._known, list(keys)
+        known.update(dict.fromkeys(wanted, _ABSENT))
+        for begin in range(0, len(wanted), MOST_AT_ONCE):
+            some = wanted[begin : begin + MOST_AT_ONCE]
+            for key, value, until in self._execute(_select(len(some)), some):
+                known[key] = from_json(value), until
+                self._ends[key] = until
+
+
+@cache
+def _select(count: int) -> str:
+    """The statement that reads so many rows."""
+    return f"SELECT key, value, until FROM rows WHERE key IN ({','.join('?' * count)})"  # noqa: S608
 
 
 def _refuse_network(path: Path) -> None:

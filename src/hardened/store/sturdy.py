@@ -40,7 +40,7 @@ from hardened.store.amounts import (
     Settled,
     Take,
 )
-from hardened.store.api import Operation, Store, StoreBusy, StoreError
+from hardened.store.api import Operation, Store, StoreBusy, StoreError, Together
 from hardened.store.memory import MemoryStore
 from hardened.store.once import Claim, Disclaim, Finish
 from hardened.store.values import Mark, Marks
@@ -213,6 +213,8 @@ class SturdyStore:
 
     def _is_own(self, operation: Operation[Any]) -> bool:
         """Whether it is about a hold that the store has never heard of."""
+        if isinstance(operation, Together):
+            return any(map(self._is_own, operation.operations))
         return isinstance(operation, Extend | Settle | Release) and operation.hold in self._own_holds
 
     def _alone(self, operation: Operation[T]) -> T:
@@ -220,6 +222,8 @@ class SturdyStore:
             return cast(T, self._decide(operation))
 
     def _decide(self, operation: Operation[Any]) -> Any:
+        if isinstance(operation, Together):
+            return tuple(map(self._decide, operation.operations))
         if isinstance(operation, Reserve):
             answer = self._own.run(self._share(operation))
             if isinstance(answer, Reserved):
