@@ -11,7 +11,8 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Protocol, cast
 
@@ -143,7 +144,8 @@ def _process_response(original: Callable[..., Any]) -> Callable[..., Any]:
             return deliver()
         reply = _reply(exchange, response, stream, arguments)
         if reply.unread:
-            response.read()
+            with _reading(exchange.call, response):
+                response.read()
             reply.make_readable_again()
         return exchange.arrived(reply, deliver)
 
@@ -161,11 +163,26 @@ def _aprocess_response(original: Callable[..., Any]) -> Callable[..., Any]:
             return await deliver()
         reply = _reply(exchange, response, stream, arguments)
         if reply.unread:
-            await response.aread()
+            with _reading(exchange.call, response):
+                await response.aread()
             reply.make_readable_again()
         return await exchange.aarrived(reply, deliver)
 
     return process_response
+
+
+@contextmanager
+def _reading(call: Call, response: Any) -> Generator[None]:
+    """A body that breaks while it is read here raises what the SDK raises for the bodies that it reads itself."""
+    try:
+        yield
+    except Exception as error:
+        names, errors = {base.__name__ for base in type(error).__mro__}, sys.modules[call.sdk]
+        if "TimeoutException" in names:
+            raise errors.APITimeoutError(request=response.request) from error
+        if names & {"TransportError", "DecodingError"}:
+            raise errors.APIConnectionError(request=response.request) from error
+        raise
 
 
 def _reply(exchange: Exchange, response: Any, stream: bool, arguments: dict[str, Any]) -> HttpReply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -263,3 +264,45 @@ def test_a_stream_that_broke_before_its_first_content_is_never_an_empty_one(
     sdk = {"openai": openai, "anthropic": anthropic}[STREAMS[name].sdk]
     with pytest.raises(sdk.APIConnectionError):
         STREAMS[name].call(provider, timeout=0.3)
+
+
+@pytest.mark.parametrize("fault", ["error_event", "late_error_event"])
+def test_a_response_that_fails_is_no_empty_stream(
+    fault: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    """The SDK hands `response.failed` on as any other event: who waits for text only would see an empty answer."""
+    configure()
+    provider.default = Reply(text="Paris is the capital.", fault=fault)
+    with pytest.raises(hardened.InvalidResponse if fault == "error_event" else hardened.StreamInterrupted) as raised:
+        list(openai_client(provider).responses.create(model=MODEL, input="hi", stream=True))
+    assert isinstance(raised.value, openai.APIError)
+    assert (raised.value.reason, raised.value.error_class) == ("server_error", "provider")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [("stall", "APITimeoutError"), ("cut", "APIConnectionError"), ("bad_gzip", "APIConnectionError")],
+)
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_body_that_breaks_in_the_applications_hands_is_the_sdks_error(
+    fault: str, kind: str, asynchronous: bool, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    """The bare SDK lets through what httpx raises when the application reads such a response."""
+    configure()
+    provider.default = Reply(text="Paris", fault=fault)
+
+    async def main() -> None:
+        async with (
+            openai_client(provider, openai.AsyncOpenAI, timeout=0.3) as client,
+            client.chat.completions.with_streaming_response.create(model=MODEL, messages=ASK) as response,
+        ):
+            await response.parse()
+
+    with pytest.raises(getattr(openai, kind)) as raised:
+        if asynchronous:
+            asyncio.run(main())
+        client = openai_client(provider, timeout=0.3)
+        with client.chat.completions.with_streaming_response.create(model=MODEL, messages=ASK) as response:
+            response.parse()
+    assert type(raised.value) is getattr(openai, kind)
+    assert len(provider.requests) == 3

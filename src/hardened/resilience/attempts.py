@@ -142,7 +142,7 @@ class _Attempts:
                 self._record.attempt_failed(self._sent, target.name, found.kind, found.code, wait)
                 self._sent += 1
                 if wait is None:
-                    if reply is not None and _is_said(reply, found) and not (more and found.elsewhere):
+                    if reply is not None and _is_said(self._call, reply, found) and not (more and found.elsewhere):
                         return Answer(reply)
                     return Failure(found, self._as_seen(found, error, limits), billed=not not_billed(error))
                 billed = not not_billed(error)
@@ -298,11 +298,16 @@ def _told(failures: list[Failure]) -> Exception:
     return first.error
 
 
-def _is_said(reply: Reply, found: Fault) -> bool:
-    """Whether the provider itself says, in a way that the SDK understands, that it failed: the SDK shall say so too."""
+def _is_said(call: Call, reply: Reply, found: Fault) -> bool:
+    """Whether the provider itself says, in a way that the SDK understands, that it failed: the SDK shall say so too.
+
+    Of the events of a response the SDK makes no error: who waits for text would take it for an empty answer.
+    """
     if found.kind in ("invalid", "transport"):
         return False
-    return reply.kind == "events" or (reply.kind == "json" and reply.body.get("status") == "failed")
+    if reply.kind == "events":
+        return call.route != "responses"
+    return reply.kind == "json" and reply.body.get("status") == "failed"
 
 
 def _least(*limits: float | None) -> float | None:
