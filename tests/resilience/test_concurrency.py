@@ -70,6 +70,34 @@ def test_too_many_are_refused_and_told_when_to_come_back() -> None:
     assert places._busy == 1
 
 
+def test_where_the_line_is_full_the_least_urgent_gives_way() -> None:
+    places, order = permits.Permits(), list[str]()
+
+    async def work(name: str, priority: int) -> None:
+        try:
+            leave = await acomplete(places.enter("x", Crowd(1, queue=3, wait=30), priority))
+        except hardened.Overloaded:
+            order.append(f"no {name}")
+        else:
+            order.append(name)
+            leave()
+
+    async def main() -> None:
+        give_back = await acomplete(places.enter("x", Crowd(1), 2))
+        arrivals = (("late", 3), ("normal", 2), ("latest", 3), ("first", 1), ("normal too", 2), ("too late", 3))
+        async with asyncio.TaskGroup() as group:
+            for name, priority in (*arrivals, ("one too many", 2)):
+                group.create_task(work(name, priority))
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            give_back()
+
+    asyncio.run(main())
+    assert sorted(order[:4]) == ["no late", "no latest", "no one too many", "no too late"]
+    assert order[4:] == ["first", "normal", "normal too"]
+    assert (places._busy, places._line) == (0, [])
+
+
 @pytest.mark.parametrize("run", [asyncio.run, trio.run])
 def test_a_thread_wakes_a_task(run: Callable[..., Any]) -> None:
     places = permits.Permits()

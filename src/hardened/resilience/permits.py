@@ -22,35 +22,34 @@ WEIGHT: Final = 0.2
 
 
 class Waiter:
-    """One that waits for its turn. Whoever frees a place calls it; it may be called before it listens."""
+    """One that waits for its turn. Whoever frees a place wakes it; it may be woken before it listens."""
 
     def __init__(self) -> None:
-        self.called = False
-        self.gone = False
+        self.woken = self.has_place = self.gone = False
         self._call: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
     def listen(self, call: Callable[[], None]) -> None:
         with self._lock:
             self._call = call
-            if self.called:
+            if self.woken:
                 call()
 
-    def turn(self) -> bool:
-        """It is its turn. Returns whether it is still there to take it."""
+    def wake(self, *, place: bool) -> bool:
+        """It has a place now, or will get none. Returns whether it was still there to hear it."""
         with self._lock:
             if self.gone:
                 return False
-            self.called = True
+            self.woken, self.has_place = True, place
             if self._call is not None:
                 self._call()
             return True
 
     def leave(self) -> bool:
-        """It will not wait any longer. Returns whether its turn had come."""
+        """It will not wait any longer. Returns whether it has a place."""
         with self._lock:
             self.gone = True
-            return self.called
+            return self.has_place
 
 
 class Permits:
@@ -84,11 +83,21 @@ class Permits:
                 return None
             self._line = [entry for entry in self._line if not entry[2].gone]
             heapq.heapify(self._line)
-            if len(self._line) >= crowd.queue:
+            if len(self._line) >= crowd.queue and not self._gives_way(priority):
                 raise self._refusal(name, crowd)
             waiter = Waiter()
             heapq.heappush(self._line, (priority, next(self._numbers), waiter))
             return waiter
+
+    def _gives_way(self, priority: int) -> bool:
+        """Send the least urgent away, and of these the one that came last, if it is less urgent than `priority`."""
+        least = max(self._line, default=None)
+        if least is None or least[0] <= priority:
+            return False
+        self._line.remove(least)
+        heapq.heapify(self._line)
+        least[2].wake(place=False)
+        return True
 
     def _refusal(self, name: str, crowd: Crowd) -> Overloaded:
         return Overloaded(target=name, retry_after=max(0.1, self._mean * (len(self._line) + 1) / crowd.limit))
@@ -110,7 +119,7 @@ class Permits:
         with self._lock:
             self._mean += WEIGHT * (seconds - self._mean)
             while self._line:
-                if heapq.heappop(self._line)[2].turn():  # the place goes on to it
+                if heapq.heappop(self._line)[2].wake(place=True):  # the place goes on to it
                     return
             self._busy -= 1
 
