@@ -14,7 +14,7 @@ from hardened.errors import BlockedError
 from hardened.guards.current import current
 from hardened.guards.engine import Guards, enforce
 from hardened.guards.verdict import Stage, Verdict
-from hardened.resilience.attempts import send
+from hardened.resilience.attempts import Answer, say, send
 from hardened.resilience.request import check_input, limit_output
 from hardened.restored import restore_slot, restored_stream
 from hardened.spend import kill
@@ -53,16 +53,12 @@ def handle(call: Call) -> Flow:
     guards = current().for_call()
     record = CallRecord(call)
     try:
-        yield from kill.check(call)
+        stopped = yield from kill.check(call)
         if call.body is not None:
             guards = guards.answering((yield from _guard_request(call, guards, record)))
-        limit_output(call, record)
-        record.requested()
-        check_input(call, record)
-        record.charge = yield from admit(call, record.request)
         if call.stream:
             guards.expect_stream()
-        answer = yield from send(call, record)
+        answer = yield from (_ask(call, record) if stopped is None else _say(call, record, stopped))
         reply = answer.reply
         record.answered(reply)
         if reply.kind == "events":
@@ -90,6 +86,21 @@ def handle(call: Call) -> Flow:
 
 
 Step = Generator[Effect[Any], Any, None]
+
+
+def _ask(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Answer]:
+    """The answer of a provider, if size and budgets allow it."""
+    limit_output(call, record)
+    record.requested()
+    check_input(call, record)
+    record.charge = yield from admit(call, record.request)
+    return (yield from send(call, record))
+
+
+def _say(call: Call, record: CallRecord, text: str) -> Generator[Effect[Any], Any, Answer]:
+    """The answer of the kill switch."""
+    record.requested()
+    return (yield from say(call, record, text, kill.SERVED_BY))
 
 
 def _guard_request(call: Call, guards: Guards, record: CallRecord) -> Generator[Effect[Any], Any, tuple[str, ...]]:

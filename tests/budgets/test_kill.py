@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from budget_bench import MODEL, Bench, Configure
+from callers import CALLERS, STREAMS
+from shapes import ASK, CLAUDE
+from traces import KEY, Traces
 
 import hardened
 from hardened.spend import kill
@@ -126,3 +129,87 @@ def test_no_message_names_who_was_stopped(configure: Configure, monkeypatch: pyt
         bench.ask("secret question")
     assert "ann" not in str(caught.value)
     assert "hardened kill" in str(caught.value)
+
+
+def test_variable_and_file_work_while_the_store_never_answered(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no directory").write_text("")
+    bench = configure(store={"url": str(tmp_path / "no directory" / "state.db")})
+    assert refused(bench) is None
+    monkeypatch.setenv("HARDENED_KILL", "on")
+    assert refused(bench) == "all"
+    monkeypatch.delenv("HARDENED_KILL")
+    kill.write_file(tmp_path / ".hardened" / "kill", ["model:gpt*"])
+    kill.forget()
+    assert refused(bench) == "model"
+
+
+# --- A text in place of an error
+
+SORRY = "We are closed."
+
+
+@pytest.fixture
+def stopped(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = configure(kill={"static": {"default": SORRY, "shop": "The shop is closed."}})
+    monkeypatch.setenv("HARDENED_KILL", "on")
+    return bench
+
+
+@pytest.mark.parametrize("callers", [CALLERS, STREAMS])
+@pytest.mark.parametrize("name", CALLERS)
+def test_a_text_is_the_answer_in_every_shape(name: str, callers: Any, stopped: Bench, tmp_path: Path) -> None:
+    assert callers[name].call(stopped.provider) == SORRY
+    assert stopped.provider.requests == []
+    span = Traces(tmp_path / "traces").call()
+    assert (span.attributes["hardened.served_by"], span.attributes["hardened.degraded"]) == ("kill_switch", True)
+    assert (span.cost_usd, span.error_type) == (None, None)
+
+
+def test_who_answered_is_said(stopped: Bench) -> None:
+    raw = stopped.openai.chat.completions.with_raw_response.create(model=MODEL, messages=ASK)
+    assert (raw.headers["x-hardened-served-by"], raw.parse().choices[0].message.content) == ("kill_switch", SORRY)
+    assert hardened.last_call() == hardened.CallOutcome("kill_switch", degraded=True, attempts=0)
+    assert stopped.openai.responses.create(model=MODEL, input="hi").output_text == SORRY
+
+
+def test_features_may_have_texts_of_their_own(stopped: Bench) -> None:
+    with hardened.context(feature="shop"):
+        assert stopped.ask().choices[0].message.content == "The shop is closed."
+
+
+def test_what_no_text_can_answer_is_refused(stopped: Bench) -> None:
+    assert refused(stopped, response_format={"type": "json_object"}) == "all"
+    with pytest.raises(hardened.KilledError):
+        stopped.openai.embeddings.create(model="text-embedding-3-small", input="hi")
+    with pytest.raises(hardened.KilledError):
+        stopped.openai.models.list()
+    structured = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+    with pytest.raises(hardened.KilledError):
+        stopped.anthropic.messages.create(
+            model=CLAUDE, max_tokens=9, messages=ASK, extra_body={"output_config": structured}
+        )
+    assert stopped.provider.requests == []
+
+
+def test_a_text_that_is_json_answers_who_wants_json(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = configure(kill={"static": {"default": '{"closed": true}'}})
+    monkeypatch.setenv("HARDENED_KILL", "on")
+    answer = bench.ask(response_format={"type": "json_object"})
+    assert answer.choices[0].message.content == '{"closed": true}'
+
+
+def test_no_guard_is_passed_by(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = configure(kill={"static": {"default": f"ask with {KEY}"}}, detectors={"secrets": {"input": "block"}})
+    monkeypatch.setenv("HARDENED_KILL", "on")
+    assert KEY not in bench.ask().choices[0].message.content
+    with pytest.raises(hardened.BlockedError):
+        bench.ask(f"my key is {KEY}")
+
+
+def test_a_text_costs_nothing(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = configure(kill={"static": {"default": SORRY}}, budgets={"global": {"day": "1 USD, 10 requests"}})
+    monkeypatch.setenv("HARDENED_KILL", "on")
+    bench.ask()
+    assert bench.counts() == {}

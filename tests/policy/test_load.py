@@ -141,7 +141,7 @@ SCALARS = [
     tuple("pii" if step == "*" else step for step in path)
     for path, _ in leaves()
     if ("*" not in path or path[0] == "detectors")
-    and path[-1] not in ("options", "operators", "routes", "residency", "max_tokens", "pins")
+    and path[-1] not in ("options", "operators", "routes", "residency", "max_tokens", "pins", "static")
 ]
 
 

@@ -58,9 +58,11 @@ class Messages:
         view.system = [parts.text(system)] if isinstance(system, str) else [_part(part) for part in as_list(system)]
         view.messages = [_message(as_dict(message)) for message in as_list(body.get("messages"))]
         view.tools = [as_dict(tool) for tool in as_list(body.get("tools"))]
-        effort = as_dict(body.get("output_config")).get("effort")
-        if effort:
-            view.parameters["gen_ai.request.reasoning.level"] = effort
+        output = as_dict(body.get("output_config"))
+        if output.get("effort"):
+            view.parameters["gen_ai.request.reasoning.level"] = output["effort"]
+        if output.get("format") or body.get("output_format"):
+            view.output_type = "json"
         return view
 
     def request_slots(self, body: Json) -> list[Slot]:

@@ -181,3 +181,7 @@ class Kill(Section):
     file: str = Field(
         ".hardened/kill", min_length=1, pattern=r"^[^\x00]*$", description="File whose lines say what is stopped."
     )
+    static: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        description="A text that is the answer of stopped calls: by feature, or `default`. Others raise `KilledError`.",
+    )

@@ -8,13 +8,22 @@ from typing import Any, Final
 from uuid import uuid4
 
 from hardened_instrumentation.calls import Call, Compose, Json
-from hardened_instrumentation.framing import dump_json
+from hardened_instrumentation.framing import dump_json, parse_json
 
 EVENTS: Final = "text/event-stream; charset=utf-8"
 
 
+def unfit(call: Call, text: str) -> str | None:
+    """Why `text` cannot be the answer to `call`; `None` if it can."""
+    if call.body is None or call.operation != "chat" or call.route not in ROUTES:
+        return f"no text can answer {call.route}"
+    if call.wire.request(call.body).output_type == "json" and parse_json(text) is None:
+        return "JSON is asked for, and the text is none"
+    return None
+
+
 def compose(call: Call, text: str) -> Compose:
-    """The effect that makes an answer of `text`. Only for routes that are in `ROUTES`."""
+    """The effect that makes an answer of `text`, which is not `unfit`."""
     whole, streamed = ROUTES[call.route]
     model = str((call.body or {}).get("model") or "")
     if not call.stream:

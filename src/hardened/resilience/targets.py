@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hardened.resilience.statics import ROUTES
+from hardened.resilience.statics import unfit
 from hardened_instrumentation.calls import Call, Destination
 
 PRIMARY: Final = "primary"
@@ -62,7 +62,7 @@ def unservable(call: Call, target: Target, regions: tuple[str, ...] | None) -> s
     if call.body is None or call.operation in (None, "fetch_response"):
         return "this is no call of a model"
     if target.static is not None:
-        return None if call.route in ROUTES else f"no text can answer {call.route}"
+        return unfit(call, target.static)
     if regions is not None and target.region not in regions:
         return "its region is not allowed"
     if target.provider != call.sdk:

@@ -4,6 +4,9 @@ Three places can say so, and one of them is enough: the variable `HARDENED_KILL`
 all machines. An entry is `all`, `feature:NAME`, `user:NAME` or `model:PATTERN`; the variable has them between commas,
 the file one a line, and a file without any says `all`. What was read holds for a second at most. A store that is away
 says what it said last; variable and file always work.
+
+A call that is stopped is an error, unless the policy has a text that is its answer (`kill.static`), which passes the
+guards as any other answer does.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from hardened.errors import KilledError
 from hardened.own_files import own_directory
 from hardened.policy.active import active
 from hardened.policy.load import KILL_VARIABLE
+from hardened.resilience.plan import DEFAULT
+from hardened.resilience.statics import unfit
 from hardened.spend.plan import printable
 from hardened.store.api import ask
 from hardened.store.current import current as current_store
@@ -30,6 +35,8 @@ from hardened_instrumentation.calls import Call, Effect
 
 ALL: Final = "all"
 GROUP: Final = "kill"
+SERVED_BY: Final = "kill_switch"
+"""Who has answered where `kill.static` did."""
 FRESH: Final = 1.0
 """Seconds for which what was read holds."""
 
@@ -45,8 +52,8 @@ class _Read:
     at: float = float("-inf")
 
 
-def check(call: Call) -> Generator[Effect[Any], Any, None]:
-    """Raises KilledError if the kill switch is on for this call."""
+def check(call: Call) -> Generator[Effect[Any], Any, str | None]:
+    """`None` if the call may go on, else the text that is its answer. Raises KilledError where there is none."""
     now = time.monotonic()
     if now - _Read.at > FRESH:
         policy = active()
@@ -56,10 +63,14 @@ def check(call: Call) -> Generator[Effect[Any], Any, None]:
                 _Read.of_store = yield from ask(current_store(), Marks(GROUP))
         _Read.at = now
     entries = _Read.of_file | _Read.of_store | of_variable(os.environ.get(KILL_VARIABLE, ""))
-    if entries:
-        scope = hit(entries, call)
-        if scope is not None:
-            raise KilledError(scope)
+    scope = hit(entries, call) if entries else None
+    if scope is None:
+        return None
+    said = active().kill.static
+    text = said.get(context.current().feature or DEFAULT) or said.get(DEFAULT)
+    if text is None or unfit(call, text) is not None:
+        raise KilledError(scope)
+    return text
 
 
 def hit(entries: Iterable[str], call: Call) -> str | None:
