@@ -261,7 +261,7 @@ class MessageReader:
     def response(self) -> ResponseView:
         body = {**self._message, "usage": self._usage or None, "content": self._content()}
         view = Messages().response(body)
-        view.complete = self._stopped
+        view.complete = self._stopped or self._message.get("stop_reason") is not None  # only `message_stop` is missing
         if not self._stopped and body.get("stop_reason") is None:
             view.finish_reasons = ()
         return view

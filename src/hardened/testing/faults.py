@@ -18,7 +18,9 @@ from hardened.testing.message import Answer, Request, encode, sse
 if TYPE_CHECKING:
     from hardened.resilience.classify import ErrorClass
 
-Travel = Literal["hang", "reset", "reset_after_headers", "cut", "end", "stall", "garbage"]
+Travel = Literal[
+    "hang", "hang_after_headers", "trickle", "reset", "reset_after_headers", "cut", "end", "stall", "garbage"
+]
 """What the server does with the connection, see the rows of the same names."""
 
 Spoil = Callable[[Request, Answer], None]
@@ -104,6 +106,11 @@ def _body(body: bytes, content_type: str = "application/json") -> Spoil:
     return lambda _, answer: _replace(answer, body, content_type)
 
 
+def _called_text(_: Request, answer: Answer) -> None:
+    if answer.events is None:
+        answer.content_type = "text/plain"
+
+
 def _bad_gzip(_: Request, answer: Answer) -> None:
     answer.headers["content-encoding"] = "gzip"
 
@@ -129,13 +136,17 @@ def _error_later(request: Request, answer: Answer) -> None:
 
 
 def _without_done(_: Request, answer: Answer) -> None:
-    if answer.events and b"[DONE]" in answer.events[-1]:
+    if answer.events and (b"[DONE]" in answer.events[-1] or b"message_stop" in answer.events[-1]):
         answer.events.pop()
+
+
+_SAYS_NOT_WHY: Final = (b"[DONE]", b'"choices":[]', b"message_stop")
+"""What only the events behind the one that says why an answer ended have in them."""
 
 
 def _without_end(_: Request, answer: Answer) -> None:
     events = answer.events or []
-    while events and (b"[DONE]" in events[-1] or b'"choices":[]' in events[-1]):
+    while events and any(mark in events[-1] for mark in _SAYS_NOT_WHY):
         events.pop()
     del events[-1:]
 
@@ -250,6 +261,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "408", "transport", spoil=_error(408, "Request time-out.", (None, "invalid_request_error"), "request_timeout")
     ),
     "hang": Fault("nothing comes, not even headers, until the client gives up", "transport", travel="hang"),
+    "hang_after_headers": Fault(
+        "the headers come, and nothing else until the client gives up", "transport", travel="hang_after_headers"
+    ),
     "stall": Fault("nothing more comes in the middle, until the client gives up", "transport", travel="stall"),
     "reset": Fault("the connection is reset before the headers", "transport", travel="reset"),
     "reset_after_headers": Fault(
@@ -308,6 +322,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     # Answers all the same, and what is strange about them.
     "slow_first_token": Fault("three seconds until anything comes", fields=lambda _: {"delay": 3.0}),
     "slow_tokens": Fault("0.2 seconds before each event", on="stream", fields=lambda _: {"chunk_delay": 0.2}),
+    "trickle": Fault("a byte every 0.05 seconds: always something, and no answer for long", travel="trickle"),
     "content_filter": Fault(
         "the answer ends with the content filter",
         fields=lambda request: {"finish_reason": "refusal" if request.speaks_anthropic else "content_filter"},
@@ -320,7 +335,12 @@ FAULTS: Final[Mapping[str, Fault]] = {
         "more tokens than `max_tokens` allows", fields=lambda _: {"usage": {"input": 10, "output": 1_000_000}}
     ),
     "no_finish_reason": Fault("nothing says why the answer ended", on="plain", spoil=_edit(_no_reason)),
-    "no_done": Fault("a stream without `[DONE]` (OpenAI only)", on="stream", spoil=_without_done),
+    "no_done": Fault(
+        "a stream without its last event (`[DONE]`, `message_stop`), which says nothing new",
+        on="stream",
+        spoil=_without_done,
+    ),
+    "wrong_content_type": Fault("an answer that calls itself text", on="plain", spoil=_called_text),
     "duplicate_event": Fault("an event of a stream comes twice", on="stream", spoil=_twice),
     "giant_event": Fault(
         "a megabyte in one event", on="stream", fields=lambda _: {"text": None, "chunks": ["word " * 200_000]}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hardened.testing.faults import FAULTS
 from hardened.testing.message import Answer, Request, encode
@@ -21,6 +22,7 @@ from hardened.testing.wires.turn import Ids, Turn
 
 Predicate = Callable[[Request], bool]
 Script = Reply | Callable[[Request], Reply]
+Unreachable = Literal["dns_failure", "connection_refused", "tls_failure"]
 
 FAULT_HEADER: Final = "x-hardened-fault"
 FAULT_MODEL: Final = "fault-"
@@ -81,6 +83,7 @@ class FakeProvider:
         self._ids = Ids()
         self._batches: dict[str, Any] = {}
         self._host = host
+        self._deaf: socket.socket | None = None
         self._server = LoopbackServer(self._deliver, host=host, port=port, gzip=gzip)
 
     def __enter__(self) -> FakeProvider:
@@ -90,7 +93,7 @@ class FakeProvider:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
+        self.close()
 
     def start(self) -> FakeProvider:
         """Start without a `with` block; end with `close()`."""
@@ -99,6 +102,9 @@ class FakeProvider:
     def close(self) -> None:
         """Stop listening and drop every open connection."""
         self._server.close()
+        if self._deaf is not None:
+            self._deaf.close()
+            self._deaf = None
 
     @property
     def port(self) -> int:
@@ -122,6 +128,21 @@ class FakeProvider:
     def anthropic_base_url(self) -> str:
         """`base_url` for `anthropic.Anthropic`."""
         return self.url
+
+    def nowhere(self, why: Unreachable) -> str:
+        """An address where nobody can be reached, to use as `url` is used.
+
+        `dns_failure`: the name does not exist (RFC 6761 reserves it for that); `connection_refused`: nobody listens at
+        the port, as long as this provider runs; `tls_failure`: who listens there does not speak TLS.
+        """
+        if why == "dns_failure":
+            return "http://provider.invalid"
+        if why == "tls_failure":
+            return self.url.replace("http:", "https:")
+        if self._deaf is None:
+            self._deaf = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+            self._deaf.bind((self._host, 0))  # taken, so that nobody else gets it
+        return self.url.replace(f":{self.port}", f":{self._deaf.getsockname()[1]}")
 
     def env(self) -> dict[str, str]:
         """Environment variables that point the SDKs of a subprocess to this provider, with made-up credentials.

@@ -10,10 +10,12 @@ import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from hardened.testing.faults import Travel, middle
 from hardened.testing.message import Answer, Request
 
+TRICKLE: Final = 0.05  # seconds between two bytes
 _MAX_HEAD = 1 << 18  # bytes of a request's head; long credentials and baggage fit
 
 
@@ -160,10 +162,15 @@ class _Response:
         if self._compressor:
             body = self._compressor.compress(body) + self._compressor.flush()
         self._head({"content-length": str(len(body))})
-        if self._travel == "reset_after_headers":
-            await self._fail()
+        await self._after_headers()
         if self._method == "HEAD":
             body = b""
+        if self._travel == "trickle":
+            for byte in body[:-1]:
+                self._writer.write(bytes([byte]))
+                await self._writer.drain()
+                await asyncio.sleep(TRICKLE)
+            body = body[-1:]
         if self._travel in ("cut", "stall"):
             self._writer.write(body[: len(body) // 2])
             await self._fail()
@@ -173,13 +180,16 @@ class _Response:
     async def _send_events(self, events: list[bytes]) -> None:
         delivery = self._delivery
         self._head({"transfer-encoding": "chunked"})
-        if self._travel == "reset_after_headers":
-            await self._fail()
-        after = middle(events) if delivery.travel_after is None else delivery.travel_after
+        await self._after_headers()
+        delay, after = delivery.chunk_delay, delivery.travel_after
+        if after is None:
+            after = middle(events)
+        if self._travel == "trickle":
+            events, delay, after = [bytes([byte]) for event in events for byte in event], TRICKLE, None
         for number, event in enumerate(events):
-            if delivery.chunk_delay:
+            if delay:
                 await self._writer.drain()
-                await asyncio.sleep(delivery.chunk_delay)
+                await asyncio.sleep(delay)
             if self._travel and number == after:
                 if self._travel == "end":
                     break
@@ -207,10 +217,14 @@ class _Response:
             data = self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
         self._writer.write(b"%x\r\n%s\r\n" % (len(data), data))
 
+    async def _after_headers(self) -> None:
+        if self._travel in ("reset_after_headers", "hang_after_headers"):
+            await self._fail()
+
     async def _fail(self) -> None:
         """Let what was written arrive, then end the connection, or say nothing more for as long as it lives."""
         await self._writer.drain()
-        if self._travel in ("hang", "stall"):
+        if self._travel in ("hang", "hang_after_headers", "stall"):
             await self._reader.read()  # ends when the client hangs up
         elif self._travel in ("reset", "reset_after_headers"):
             at_once = struct.pack("ii", 1, 0)  # linger for no time: the kernel sends RST in place of FIN
