@@ -16,6 +16,9 @@ from hardened.resilience.classify import ERRORS, REMEDIES, STATUSES, of_body, of
 AGAIN, NOT = True, False
 
 
+TOO_LARGE = "Request too large for a-model in organization o on tokens per min (TPM): Limit 6000, Requested 9000."
+
+
 def openai_error(code: str | None, kind: str = "invalid_request_error", message: str = "") -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
@@ -30,6 +33,8 @@ def anthropic_error(kind: str, message: str = "") -> dict[str, Any]:
         ("openai", 429, openai_error("rate_limit_exceeded"), "throttle", AGAIN, True, False),
         ("openai", 429, openai_error("insufficient_quota", "insufficient_quota"), "throttle", NOT, True, False),
         ("openai", 429, None, "throttle", AGAIN, True, False),
+        ("openai", 429, openai_error("rate_limit_exceeded", "tokens", TOO_LARGE), "client", NOT, True, False),
+        ("groq", 413, openai_error("rate_limit_exceeded", "tokens", TOO_LARGE), "client", NOT, True, False),
         ("openai", 400, openai_error("context_length_exceeded"), "client", NOT, True, False),
         ("openai", 400, openai_error(None), "client", NOT, False, False),
         ("openai", 400, openai_error("content_filter"), "policy", NOT, False, False),

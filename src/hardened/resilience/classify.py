@@ -47,6 +47,8 @@ class Row(NamedTuple):
 _OPENAI: Final = (
     # The account is exhausted: waiting does not help, another account does.
     Row(("insufficient_quota", "billing_hard_limit_reached", "billing_not_active"), "throttle", again=False),
+    # More tokens than the account may use in a minute: this one never fits.
+    Row(("rate_limit_exceeded",), "client", elsewhere=True, says="request too large"),
     Row(("rate_limit_exceeded", "slow_down", "server_is_overloaded", "engine_overloaded"), "throttle"),
     Row(
         ("context_length_exceeded", "string_above_max_length"), "client", elsewhere=True
