@@ -106,6 +106,26 @@ def test_answers_of_unknown_shape_are_left_alone(
     assert said == "plain text"
 
 
+@pytest.mark.parametrize("page", [HTML, "\n<!DOCTYPE html><title>Sign in</title>"])
+@pytest.mark.parametrize("api", ["images", "audio", "moderations", "batches"])
+def test_a_page_is_no_answer_of_unknown_shape_either(
+    api: str, page: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure()
+    provider.default = Reply(body=page, headers={"content-type": "text/html"})
+    client = openai_client(provider)
+    with pytest.raises(hardened.InvalidResponse) as raised:
+        if api == "images":
+            client.images.generate(model="gpt-image-1", prompt="a cat")
+        elif api == "audio":
+            client.audio.speech.create(model="tts-1", voice="alloy", input="hi")
+        elif api == "moderations":
+            client.moderations.create(model="omni-moderation-latest", input="hi")
+        else:
+            client.batches.create(completion_window="24h", endpoint="/v1/chat/completions", input_file_id="f")
+    assert (raised.value.reason, len(provider.requests)) == ("html", 3)
+
+
 @pytest.mark.parametrize(("host", "reason"), [("api.openai.com", "no_finish_reason"), ("127.0.0.1", None)])
 def test_an_end_without_reason_is_normal_for_some_services(host: str, reason: str | None) -> None:
     call: Any = SimpleNamespace(operation="chat", route="chat/completions", sdk="openai", server_address=host)

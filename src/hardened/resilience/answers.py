@@ -43,9 +43,11 @@ PREAMBLE: Final = frozenset(
 
 def of_reply(call: Call, reply: Reply) -> Fault | None:
     """What is wrong with an answer that did not fail; `None` for a good one, and for those that we cannot judge."""
-    if call.operation not in CHECKED or reply.kind not in ("json", "text"):
+    if reply.kind not in ("json", "text") or call.operation == "fetch_response":
         return None
     body = reply.body
+    if call.operation not in CHECKED:
+        return fault("invalid", "html") if call.method == "post" and _is_page(body) else None
     if isinstance(body, str) and reply.kind == "text":  # SDKs parse what they can, whatever its header says
         text, body = body, parse_json(body)
         if body is None:
@@ -53,6 +55,11 @@ def of_reply(call: Call, reply: Reply) -> Fault | None:
     if not isinstance(body, dict):
         return fault("invalid", "no_object")
     return _of_object(call, body)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _is_page(body: Any) -> bool:
+    """Whether it is a page of a proxy or gateway. Nothing that these services make to order is one."""
+    return isinstance(body, str) and body.lstrip()[:14].lower().startswith(("<!doctype html", "<html"))
 
 
 def _of_object(call: Call, body: Json) -> Fault | None:
