@@ -97,6 +97,7 @@ class ResponseView:
     messages: list[Json] = field(default_factory=list[Json])  # [{"role", "parts", "finish_reason"}]
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])  # further attributes by full name
     complete: bool = True  # a terminal event was seen
+    refused: bool = False  # the model declined in so many words; a content filter is a finish reason
 
 
 @dataclass(slots=True)

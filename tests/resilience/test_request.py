@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 from callers import anthropic_client, events, openai_client
-from shapes import ASK, MODEL
+from shapes import ASK, CLAUDE, MODEL
 from traces import Configure
 
 import hardened
@@ -111,3 +111,24 @@ def test_drift_is_an_event(stream: bool, provider: FakeProvider, configure: Conf
     assert traces.call().attributes["hardened.model.drift"] is True
     both = {"gen_ai.request.model": "gpt-4o-2024-08-06", "gen_ai.response.model": "gpt-4o-2024-11-20"}
     assert ("hardened.model.drifted", both) in events(traces)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("fault", "refusal"), [("refusal", "refusal"), ("content_filter", "content_filter")])
+@pytest.mark.parametrize("api", ["chat", "responses", "messages"])
+def test_an_answer_that_was_refused_is_an_event(
+    api: str, fault: str, refusal: str, stream: bool, provider: FakeProvider, configure: Configure
+) -> None:
+    traces = configure()
+    provider.default = Reply(fault=fault)
+    if api == "chat":
+        answer: Any = openai_client(provider).chat.completions.create(model=MODEL, messages=ASK, stream=stream)
+    elif api == "responses":
+        answer = openai_client(provider).responses.create(model=MODEL, input="hi", stream=stream)
+    else:
+        answer = anthropic_client(provider).messages.create(model=CLAUDE, max_tokens=9, messages=ASK, stream=stream)
+    if stream:
+        list(answer)
+    refusal = "content_filter" if api == "messages" else refusal  # of a stop reason nobody can tell who refused
+    assert traces.call().attributes["hardened.refusal"] == refusal
+    assert ("hardened.refused", {"hardened.error.class": "policy", "error.type": refusal}) in events(traces)

@@ -78,7 +78,9 @@ class ChatCompletions:
         choices = [as_dict(choice) for choice in as_list(body.get("choices"))]
         view.finish_reasons = tuple(finish_reason(choice.get("finish_reason")) for choice in choices)
         for choice, reason in zip(choices, view.finish_reasons, strict=True):
-            view.messages.append({**_message(as_dict(choice.get("message"))), "finish_reason": reason})
+            message = as_dict(choice.get("message"))
+            view.messages.append({**_message(message), "finish_reason": reason})
+            view.refused = view.refused or bool(message.get("refusal"))
         return view
 
     def response_slots(self, body: Json) -> list[Slot]:
@@ -214,6 +216,7 @@ class ChatReader:
         for index, reason in zip(indices, view.finish_reasons, strict=True):
             message = {"role": "assistant", "parts": self._parts(index), "finish_reason": reason}
             view.messages.append(message)
+        view.refused = any(place[1] == "refusal" for place in self._text)
         view.complete = self._done or (bool(indices) and all(index in self._reasons for index in indices))
         return view
 

@@ -92,6 +92,7 @@ class Responses:
         if found:
             view.messages = [{"role": "assistant", "parts": found, "finish_reason": reason}]
         view.finish_reasons = (reason,)
+        view.refused = any(part.get("type") == "refusal" for item in items for part in each(item.get("content")))
         view.complete = body.get("status") not in ("queued", "in_progress")
         return view
 

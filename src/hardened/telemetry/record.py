@@ -214,9 +214,13 @@ class CallRecord:
         self._attributes[semconv.MAX_TOKENS_INJECTED] = tokens
 
     @contained
-    def _compare_models(self, response: ResponseView) -> None:
-        """Whether another model answered than was asked for, and whether our limit cut the answer."""
+    def _judge(self, response: ResponseView) -> None:
+        """Whether it was refused, whether our limit cut it, and whether another model answered than was asked for."""
         attributes = self._attributes
+        refusal = "content_filter" if "content_filter" in response.finish_reasons else "refusal"
+        if response.refused or refusal == "content_filter":
+            attributes[semconv.REFUSAL] = refusal
+            self._span.add_event(semconv.REFUSED, {semconv.ERROR_CLASS: "policy", semconv.ERROR_TYPE: refusal})
         if semconv.MAX_TOKENS_INJECTED in attributes and "length" in response.finish_reasons:
             attributes[semconv.MAX_TOKENS_CUT] = True
         requested = self._request.model if self._request else None
@@ -391,7 +395,7 @@ class CallRecord:
                 attributes[semconv.USAGE_ESTIMATED] = True
         self._used = usage
         if response is not None:
-            self._compare_models(response)
+            self._judge(response)
             attributes.update(response.attributes)
             for name, value in (
                 (semconv.RESPONSE_ID, response.id),
