@@ -1,6 +1,6 @@
 """Budgets: what they add to a call, and whether they hold while processes are killed.
 
-    python bench/spend.py cost                      # CPU time of kill switch, estimate, reserve, settle, per call
+    python bench/spend.py cost                      # CPU time of kill switch, estimate, reserve, breaker, settle
     python bench/spend.py race --seconds 20         # processes x threads x event loops, with SIGKILLs in between
 
 Redis is measured if there is a `redis-server` on PATH, which is started on loopback.
@@ -26,9 +26,11 @@ from typing import Any
 import hardened
 from hardened.policy.active import set_active
 from hardened.policy.load import load
+from hardened.resilience.health import Health
 from hardened.spend import kill, ledger
 from hardened.spend.prices import Cost
 from hardened.store.amounts import Counts, Reserve
+from hardened.store.breaker import BreakerRule
 from hardened.store.redis import RedisStore
 from hardened.store.sqlite import SqliteStore
 from hardened.worker import worker
@@ -66,6 +68,9 @@ def drive(flow: Any) -> Any:
 def one_call(call: Call, usage: Usage, cost: Cost) -> None:
     drive(kill.check(call))
     charge = drive(ledger.admit(call, call.wire.request(call.body or {})))
+    health = Health("primary/openai/api.openai.com:443/m", BreakerRule())
+    drive(health.allows())
+    drive(health.tell("ok"))
     charge.finish(None, usage, cost)
 
 

@@ -25,7 +25,7 @@ from hardened.store.api import Operation, StoreBusy, StoreError, Together
 from hardened.store.breaker import Breaker, BreakerRule
 from hardened.store.memory import MemoryStore
 from hardened.store.sturdy import FAILURES, PAUSE, DownPolicy, SturdyStore
-from hardened.store.values import Get, Lease, Mark, Marks, Put
+from hardened.store.values import Get, Mark, Marks, Put
 
 END = 4e9
 
@@ -201,8 +201,8 @@ def test_everything_else_is_that_of_the_process() -> None:
     bench.shared.away = StoreError
     assert bench.store.run(Marks("kill")) == {"all"}
     assert bench.store.run(Get("k")) is None
-    assert bench.store.run(Lease("gpt", "a", 1, 30)).granted
-    assert not bench.store.run(Lease("gpt", "b", 1, 30)).granted
+    assert bench.store.run(Put("first", "1", 30, new=True))
+    assert not bench.store.run(Put("first", "2", 30, new=True))
     assert bench.store.run(Breaker("t", "fail", BreakerRule(failures=1), "a")).state == "open"
     with pytest.raises(StoreError):
         bench.store.run(Mark("kill", "all", False))

@@ -1,40 +1,9 @@
-"""Leases, values and flags."""
+"""Values and flags."""
 
 from clocks import Clock
 
 from hardened.store.api import Store
-from hardened.store.values import Delete, Get, Lease, Leased, Mark, Marks, Put, Unlease
-
-
-def test_permits_are_counted(store: Store) -> None:
-    assert store.run(Lease("gpt", "a", 2, 30)) == Leased(True, 1)
-    assert store.run(Lease("gpt", "b", 2, 30)) == Leased(True, 2)
-    refused = store.run(Lease("gpt", "c", 2, 30))
-    assert (refused.granted, refused.taken) == (False, 2)
-    assert 0 < refused.wait <= 30
-    assert store.run(Unlease("gpt", "a")) is True
-    assert store.run(Unlease("gpt", "a")) is False
-    assert store.run(Lease("gpt", "c", 2, 30)).granted
-
-
-def test_a_permit_that_nobody_renews_ends(store: Store, clock: Clock) -> None:
-    store.run(Lease("gpt", "dead", 1, 30))
-    clock.advance(20)
-    assert not store.run(Lease("gpt", "b", 1, 30)).granted
-    clock.advance(11)
-    assert store.run(Lease("gpt", "b", 1, 30)).granted
-    assert store.run(Unlease("gpt", "dead")) is False
-
-
-def test_the_owner_renews_its_permit(store: Store, clock: Clock) -> None:
-    store.run(Lease("gpt", "a", 1, 30))
-    clock.advance(20)
-    assert store.run(Lease("gpt", "a", 1, 30)) == Leased(True, 1)
-    clock.advance(20)
-    assert not store.run(Lease("gpt", "b", 1, 30)).granted
-    clock.advance(11)
-    assert store.run(Lease("gpt", "b", 1, 30)).granted
-    assert not store.run(Lease("gpt", "a", 1, 30)).granted  # too late to renew
+from hardened.store.values import Delete, Get, Mark, Marks, Put
 
 
 def test_values_end(store: Store, clock: Clock) -> None:

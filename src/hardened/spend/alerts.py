@@ -111,9 +111,11 @@ class _Seen:
 def check(rules: Plan, store: Store, applied: Sequence[Applied], used: Mapping[str, int]) -> None:
     """Look at the budgets that a call was charged to; `used` is what they have used by key."""
     settings = active().spend.alerts
+    quiet = min(EARLY * 100.0, *settings.at)  # per cent: less says nothing
     for one in applied:
-        if one.key in used and one.limit.cap > 0:
-            for name, alert in _of_budget(rules, one, used[one.key], settings):
+        spent, cap = used.get(one.key, 0), one.limit.cap
+        if cap > 0 and spent * 100 >= cap * quiet:
+            for name, alert in _of_budget(rules, one, spent, settings):
                 _once(store, f"{one.key}/{name}", max(one.end - rules.calendar.now(), 60.0), alert)
     if settings.forecast is not None and rules.tracked and time.monotonic() - _Seen.looked > PAUSE:
         _Seen.looked = time.monotonic()

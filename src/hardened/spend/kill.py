@@ -29,7 +29,6 @@ from hardened.spend.plan import printable
 from hardened.store.api import ask
 from hardened.store.current import current as current_store
 from hardened.store.current import is_shared
-from hardened.store.values import Marks
 from hardened.telemetry import context
 from hardened_instrumentation.calls import Call, Effect
 
@@ -59,6 +58,8 @@ def check(call: Call) -> Generator[Effect[Any], Any, str | None]:
         policy = active()
         _Read.of_file = of_file(Path(policy.kill.file))
         if is_shared(policy):
+            from hardened.store.values import Marks
+
             with suppress(Exception):  # the last value holds
                 _Read.of_store = yield from ask(current_store(), Marks(GROUP))
         _Read.at = now

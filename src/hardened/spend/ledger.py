@@ -9,8 +9,8 @@ The end of a call is told in the background, so it costs the application no time
 
 from __future__ import annotations
 
+import os
 import threading
-import uuid
 from collections.abc import Generator
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -18,14 +18,13 @@ from typing import Any, Final, TypeVar, cast
 from hardened.errors import BudgetExceeded, LimitError, RateLimited, UnknownPrice
 from hardened.policy.active import active
 from hardened.policy.schema import Policy
-from hardened.spend import alerts
-from hardened.spend.ends import ends
 from hardened.spend.estimate import Estimate, Learned, dear, estimate, nano
 from hardened.spend.plan import NANO, Applied, Limit, Plan, Unit, make_plan, printable
 from hardened.spend.prices import Cost, Pricer
 from hardened.store.amounts import Bucket, Denied, Extend, Line, Release, Reserve, Settle, Settled, Tally
 from hardened.store.api import Store, ask
 from hardened.store.current import current as current_store
+from hardened.store.ends import ends
 from hardened.telemetry import context
 from hardened.telemetry.record import PRICED
 from hardened.telemetry.runtime import runtime
@@ -112,7 +111,7 @@ class CallCharge:
         self._applied = applied
         self._guess = guess
         self._facts = facts
-        self._hold = uuid.uuid4().hex
+        self._hold = os.urandom(16).hex()
         self._lost = 0  # earlier attempts of which nobody knows what they cost
         self._over = False
         self._lock = threading.Lock()
@@ -158,6 +157,8 @@ class CallCharge:
 
     def _settled(self, answer: Settled | None) -> None:
         if answer is not None:
+            from hardened.spend import alerts
+
             alerts.check(self._rules, self._store, self._applied, answer.used)
 
     def _spent(self, error: BaseException | None, usage: Usage | None, cost: Cost | None) -> dict[Unit, int]:

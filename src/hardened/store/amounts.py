@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from operator import add
+from typing import Any, Final, NamedTuple
 
 from hardened.store.api import Operation, Rows
 
@@ -19,8 +20,7 @@ GRACE: Final = 86_400.0
 """Seconds for which a budget's count outlives its window, and an expired hold its expiry: for calls that end late."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """An amount of something that a window limits and that does not come back within it, such as the money of a day."""
 
     key: str  # names the window too: `user/u-17/usd/2026-11-21`
@@ -29,8 +29,7 @@ class Line:
     until: float  # when the window ends
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """An amount of something that refills: `cap` at most, all of it within `period` seconds."""
 
     key: str
@@ -39,16 +38,14 @@ class Bucket:
     period: float
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(NamedTuple):
     """The amounts are held. `totals` is used plus held after it, for each line in order."""
 
     hold: str
     totals: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(NamedTuple):
     """Nothing was taken: this line or bucket has no room. `wait` is the seconds until it has, if time alone helps."""
 
     key: str
@@ -57,23 +54,20 @@ class Denied:
     wait: float
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """The hold is gone and its actual amounts are used. `used` has the totals of its lines by key."""
 
     used: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """What is used and held under one key."""
 
     used: int
     held: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """Amounts for the books: no limit, only counted. `hardened spend` reads them."""
 
     group: str
@@ -105,7 +99,7 @@ class Reserve(Operation["Reserved | Denied"]):
         denied = _no_room(rows, self.lines, self.buckets)
         if denied is not None:
             return denied
-        totals = tuple(_add(rows, line, held=line.amount) for line in self.lines)
+        totals = _hold(rows, self.lines)
         for bucket in self.buckets:
             _draw(rows, bucket, bucket.amount)
         held = {
@@ -136,7 +130,7 @@ class Extend(Operation["Reserved | Denied | None"]):
         denied = _no_room(rows, self.lines, ())
         if denied is not None:
             return denied
-        totals = tuple(_add(rows, line, held=line.amount) for line in self.lines)
+        totals = _hold(rows, self.lines)
         held = {**held, "sent": self.sent, "lines": _merged(held["lines"], self.lines)}
         rows.put(f"hold/{self.hold}", held, rows.now + self.ttl)
         return Reserved(self.hold, totals)
@@ -197,7 +191,7 @@ class Charge(Operation["None"]):
             return
         rows.put(f"charged/{self.name}", 1, rows.now + GRACE)
         for line in self.lines:
-            _add(rows, line, used=line.amount)
+            _add(rows, line.key, line.until, used=line.amount)
         _tally(rows, self.tallies)
 
 
@@ -288,11 +282,18 @@ def _no_room(rows: Rows, lines: tuple[Line, ...], buckets: tuple[Bucket, ...]) -
     return None
 
 
-def _add(rows: Rows, line: Line, *, used: int = 0, held: int = 0) -> int:
-    was_used, was_held = rows.get(f"count/{line.key}") or (0, 0)
-    now_used, now_held = was_used + used, max(was_held + held, 0)
-    rows.put(f"count/{line.key}", [now_used, now_held], line.until + GRACE)
-    return now_used + now_held
+def _hold(rows: Rows, lines: tuple[Line, ...]) -> tuple[int, ...]:
+    """Hold the amounts of lines. Returns what is used and held of each after it."""
+    return tuple(sum(_add(rows, line.key, line.until, held=line.amount)) for line in lines)
+
+
+def _add(rows: Rows, key: str, until: float, *, used: int = 0, held: int = 0) -> tuple[int, int]:
+    """Returns what is used and what is held then."""
+    key = f"count/{key}"
+    was_used, was_held = rows.get(key) or (0, 0)
+    now = was_used + used, max(was_held + held, 0)
+    rows.put(key, now, until + GRACE)
+    return now
 
 
 def _close(rows: Rows, held: dict[str, Any], actual: Mapping[str, int]) -> dict[str, int]:
@@ -301,9 +302,8 @@ def _close(rows: Rows, held: dict[str, Any], actual: Mapping[str, int]) -> dict[
     over = held.get("over", False)
     for key, amount, until in held["lines"]:
         spent = actual.get(key, amount)
-        line = Line(key, 0, 0, until)
-        _add(rows, line, used=spent - amount if over else spent, held=0 if over else -amount)
-        totals[key] = rows.get(f"count/{key}")[0]
+        used, kept = (spent - amount, 0) if over else (spent, -amount)
+        totals[key], _ = _add(rows, key, until, used=used, held=kept)
     for key, amount, cap, period in held["buckets"]:
         _draw(rows, Bucket(key, 0, cap, period), actual.get(key, amount) - amount)
     return totals
@@ -338,4 +338,4 @@ def _tally(rows: Rows, tallies: tuple[Tally, ...]) -> None:
     for one in tallies:
         key = f"tally/{one.group}\n{one.member}"
         before = rows.get(key) or [0] * len(one.amounts)
-        rows.put(key, [sum(pair) for pair in zip(before, one.amounts, strict=True)], one.until)
+        rows.put(key, list(map(add, before, one.amounts)), one.until)

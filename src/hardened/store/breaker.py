@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from hardened.store.api import Operation, Rows
 
@@ -43,8 +43,7 @@ class BreakerRule:
         return -(-max(LATEST, int(2 * self.failures / self.ratio)) // SLOTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """What a breaker says. `before` is its state when the event came, so `before != state` is a transition."""
 
     state: State

@@ -13,7 +13,6 @@ from hardened.policy.active import active
 from hardened.policy.schema import reveal
 from hardened.store.api import Store
 from hardened.store.memory import MemoryStore
-from hardened.store.sturdy import DownPolicy, SturdyStore
 
 if TYPE_CHECKING:
     from hardened.policy.schema import Policy
@@ -109,6 +108,8 @@ def _make(policy: Policy) -> Store:
         store = MemoryStore()
     if store.inline:
         return store
+    from hardened.store.sturdy import DownPolicy, SturdyStore
+
     down = DownPolicy(settings.budgets_when_down, settings.limits_when_down, settings.replicas)
     return SturdyStore(store, down, _count_outage)
 

@@ -42,7 +42,7 @@ from hardened.store.amounts import (
 from hardened.store.api import Operation, StoreError, Together
 from hardened.store.breaker import Breaker, Breakers, Gate
 from hardened.store.once import Claim, Claimed, Disclaim, Finish
-from hardened.store.values import Delete, Get, Lease, Leased, Mark, Marks, Put, Unlease
+from hardened.store.values import Delete, Get, Mark, Marks, Put
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -136,7 +136,7 @@ class RedisStore:
         )
 
     def _arguments(self, operation: Operation[Any]) -> dict[str, Any]:
-        return {"keys": [self._prefix], "args": [repr(self._shift()), json.dumps(_plain(operation))]}
+        return {"keys": [self._prefix], "args": [repr(self._shift()), json.dumps(operation, default=_by_name)]}
 
     def _sync(self) -> Redis:
         if self._client is None:
@@ -188,16 +188,11 @@ def _script(name: str) -> str:
     return (lua / "common.lua").read_text() + "\n" + (lua / f"{name}.lua").read_text()
 
 
-def _plain(value: Any) -> Any:
-    """An operation as JSON: its fields by name; each of its lines, buckets and tallies as a list."""
-    if isinstance(value, tuple):
-        return [
-            [getattr(one, field.name) for field in fields(one)] if is_dataclass(one) else one
-            for one in cast("tuple[Any, ...]", value)
-        ]
+def _by_name(value: Any) -> dict[str, Any]:
+    """What JSON does not know: the fields of an operation or a rule, by name. Lines, buckets, tallies become lists."""
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return dict(cast("dict[str, Any]", value)) if hasattr(value, "keys") else value
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return dict(value)
 
 
 # --- What the answers of the scripts mean --------------------------------------------------------------------------
@@ -243,11 +238,6 @@ def _gate(answer: Any, _operation: Breaker) -> Gate:
     return Gate(state, before, bool(allowed), bool(probing), float(wait))
 
 
-def _leased(answer: Any, _operation: Lease) -> Leased:
-    granted, taken, wait = answer
-    return Leased(bool(granted), int(taken), float(wait))
-
-
 def _claimed(answer: Any, _operation: Claim) -> Claimed:
     state, result, wait, again = answer
     return Claimed(state, result, float(wait), bool(again))
@@ -267,8 +257,6 @@ _COMMANDS: Final[dict[type[Operation[Any]], _Command]] = {
     Give: _Command("give", lambda answer, _: None),
     Tallies: _Command("tallies", _tallied),
     Breaker: _Command("breaker", _gate),
-    Lease: _Command("lease", _leased),
-    Unlease: _Command("unlease", lambda answer, _: bool(answer)),
     Claim: _Command("claim", _claimed),
     Finish: _Command("finish", lambda answer, _: bool(answer)),
     Disclaim: _Command("disclaim", lambda answer, _: bool(answer)),

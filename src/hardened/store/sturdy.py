@@ -9,7 +9,7 @@ What is done then, by kind of operation:
 | settle, release, charge | kept, and replayed when the store is back |
 | claim | an error: whether an action was done before is not known |
 | finish, disclaim | kept, and replayed when the store is back |
-| breaker, lease, values | the state of this process |
+| breaker, values | the state of this process |
 | flags | as they were last seen |
 
 The store has a breaker of its own: after three failures in a row it is not asked for five seconds, so nobody waits for
@@ -259,7 +259,7 @@ class SturdyStore:
             spent: dict[str, Line] = {}
             for line in held.lines:
                 before = spent[line.key].amount if line.key in spent else 0
-                spent[line.key] = replace(line, amount=operation.actual.get(line.key, before + line.amount))
+                spent[line.key] = line._replace(amount=operation.actual.get(line.key, before + line.amount))
             self._journal.append(Charge(held.hold, tuple(spent.values()), operation.tallies))
         return answer
 
@@ -272,10 +272,10 @@ class SturdyStore:
 
     def _shared_lines(self, lines: tuple[Line, ...]) -> tuple[Line, ...]:
         if self._down.budgets == "open":
-            return tuple(replace(line, cap=_NO_CAP) for line in lines)
+            return tuple(line._replace(cap=_NO_CAP) for line in lines)
         share = 0 if self._down.budgets == "closed" else 1
         return tuple(
-            replace(line, cap=share * max(line.cap - self._seen.get(line.key, 0), 0) // self._down.replicas)
+            line._replace(cap=share * max(line.cap - self._seen.get(line.key, 0), 0) // self._down.replicas)
             for line in lines
         )
 
@@ -283,15 +283,15 @@ class SturdyStore:
         if self._down.limits == "open":
             return ()
         if self._down.limits == "closed":
-            return tuple(replace(bucket, cap=0) for bucket in buckets)
-        return tuple(replace(bucket, cap=max(bucket.cap // self._down.replicas, 1)) for bucket in buckets)
+            return tuple(bucket._replace(cap=0) for bucket in buckets)
+        return tuple(bucket._replace(cap=max(bucket.cap // self._down.replicas, 1)) for bucket in buckets)
 
     @staticmethod
     def _as_asked(answer: Any, operation: Reserve | Extend | Take) -> Any:
         """A denial in the terms of the caller, who knows nothing of shares."""
         if isinstance(answer, Denied):
             asked = (*getattr(operation, "buckets", ()), *getattr(operation, "lines", ()))
-            return replace(answer, cap=next(one.cap for one in asked if one.key == answer.key))
+            return answer._replace(cap=next(one.cap for one in asked if one.key == answer.key))
         return answer
 
     def _forked(self) -> None:

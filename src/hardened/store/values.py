@@ -1,4 +1,4 @@
-"""Operations on leases (permits that end by themselves), values, and flags."""
+"""Operations on values and flags."""
 
 from __future__ import annotations
 
@@ -9,50 +9,6 @@ from hardened.store.api import Operation, Rows
 
 FOREVER: Final = 1e11
 """A time that does not come, in seconds since the epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """Whether a permit was granted, how many are out, and when the next one ends by itself if none was."""
-
-    granted: bool
-    taken: int
-    wait: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Lease(Operation["Leased"]):
-    """One of `limit` permits, for `ttl` seconds. The same owner again renews its own; who died loses it in time."""
-
-    name: str
-    owner: str
-    limit: int
-    ttl: float
-
-    def apply(self, rows: Rows) -> Leased:
-        now = rows.now
-        owners: dict[str, float] = rows.get(f"lease/{self.name}") or {}
-        owners = {owner: until for owner, until in owners.items() if until > now}
-        if self.owner not in owners and len(owners) >= self.limit:
-            return Leased(granted=False, taken=len(owners), wait=min(owners.values(), default=now) - now)
-        owners[self.owner] = now + self.ttl
-        rows.put(f"lease/{self.name}", owners, max(owners.values()))
-        return Leased(granted=True, taken=len(owners))
-
-
-@dataclass(frozen=True, slots=True)
-class Unlease(Operation["bool"]):
-    """Give a permit back. Returns whether it was there."""
-
-    name: str
-    owner: str
-
-    def apply(self, rows: Rows) -> bool:
-        owners: dict[str, float] = dict(rows.get(f"lease/{self.name}") or {})
-        if owners.pop(self.owner, 0.0) <= rows.now:
-            return False
-        rows.put(f"lease/{self.name}", owners, max(owners.values(), default=rows.now))
-        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is told to a store after calls: in the background, and all at once that there is to tell.
+"""How calls ended is told to a store in the background, and all at once that there is to tell.
 
 A call's end costs the application no time. Many ends, as after a burst, cost little more than one: they are one
 transaction. Until an end is told, what was reserved for the call stands.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hardened.store.api import Operation, Store, Together
 from hardened.telemetry.faults import report
@@ -21,8 +20,7 @@ AT_ONCE: Final = 64
 """So many ends are told in one transaction, which keeps other writers out for about 2 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(NamedTuple):
     store: Store
     operation: Callable[[], Operation[Any]]
     then: Callable[[Any], object]
@@ -65,18 +63,18 @@ def _tell_together(ends: list[_End]) -> None:
         try:
             operations.append(end.operation())
             heirs.append(end.then)
-        except Exception as error:  # noqa: BLE001 - one call's fault must not keep the others from being charged
-            report("charging a call", error)
+        except Exception as error:  # noqa: BLE001 - one call's fault must not keep the others
+            report("telling the store how a call ended", error)
     try:
         answers = ends[0].store.run(Together(tuple(operations)))
-    except Exception as error:  # noqa: BLE001 - the holds end by themselves
-        report("charging a call", error)
+    except Exception as error:  # noqa: BLE001 - what is held ends by itself
+        report("telling the store how a call ended", error)
         return
     for then, answer in zip(heirs, answers, strict=True):
         try:
             then(answer)
         except Exception as error:  # noqa: BLE001 - as above
-            report("looking for alerts", error)
+            report("hearing from the store how a call ended", error)
 
 
 ends = Ends()

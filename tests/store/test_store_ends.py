@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hardened.spend.ends import AT_ONCE, Ends
 from hardened.store.amounts import Count, Counts, Line, Reserve, Settle, Settled
 from hardened.store.api import Operation, Together
+from hardened.store.ends import AT_ONCE, Ends
 from hardened.store.memory import MemoryStore
 from hardened.worker import worker
 
