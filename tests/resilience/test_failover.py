@@ -393,14 +393,3 @@ def test_anthropic_errors_name_the_own_service(
 def test_what_does_not_fit_together(policy: dict[str, Any], message: str) -> None:
     with pytest.raises(hardened.PolicyError, match=message.replace("(", "\\(")):
         hardened.configure(policy)
-
-
-def test_a_found_policy_sends_nobody_elsewhere(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
-    from hardened.policy.load import load
-
-    text = "targets: {a: {provider: openai, base_url: 'https://x.example', api_key: k}}\nroutes: {default: [a]}\n"
-    file = tmp_path / "hardened.yaml"
-    file.write_text(text)
-    assert load(cwd=tmp_path, env={}).routes == {}
-    assert load(file, env={}).routes == {"default": ("a",)}
-    assert "routes are ignored" in caplog.text

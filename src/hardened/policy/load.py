@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from hardened.errors import PolicyError
-from hardened.policy.schema import REFERABLE, REFERENCE, Policy, PresetName, Section
+from hardened.policy.found import at, refusals
+from hardened.policy.schema import Policy, PresetName, Section
 
 if TYPE_CHECKING:
     from hardened.policy.settings import KeyPath
@@ -63,7 +64,7 @@ class Draft:
 
     def set(self, path: KeyPath, value: Any, origin: str) -> None:
         """Puts a setting over what was there; mappings are merged."""
-        if isinstance(value, Mapping) and isinstance(_at(self.data, path), Mapping):
+        if isinstance(value, Mapping) and isinstance(at(self.data, path), Mapping):
             for key, inner in typing.cast(Mapping[str, Any], value).items():
                 self.set((*path, str(key)), inner, origin)
             return
@@ -76,6 +77,12 @@ class Draft:
             here = here[step]
         here[path[-1]] = value
         self.origins[path] = origin
+
+    def remove(self, path: KeyPath) -> None:
+        """Takes a setting away that is there."""
+        inner = at(self.data, path[:-1])
+        if isinstance(inner, dict):
+            del inner[path[-1]]
 
     def policy(self) -> Policy:
         """The validated policy. Raises PolicyError."""
@@ -138,7 +145,7 @@ def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> D
     if source is None:
         directory = cwd or Path()
         file = next((directory / name for name in FILE_NAMES if _lies_there(directory / name)), None)
-        return _without_targets(_without_host(_from_file(file), env)) if file else Draft("zero configuration", {})
+        return _without_refused(_from_file(file), env) if file else Draft("zero configuration", {})
     if isinstance(source, Policy):
         return Draft("Policy object", _plain(source))
     if isinstance(source, Mapping):
@@ -149,45 +156,17 @@ def _draft(source: Source | None, env: Mapping[str, str], cwd: Path | None) -> D
     return _from_name(os.fspath(source), "policy")
 
 
-def _without_host(found: Draft, env: Mapping[str, str]) -> Draft:
-    """A found policy without the address of Langfuse, unless it has the keys itself.
+def _without_refused(found: Draft, env: Mapping[str, str]) -> Draft:
+    """A policy that nobody has chosen, without what it may not say, see `found`."""
+    from hardened.telemetry.notice import warn_once
 
-    It may be a stranger's, in a directory that somebody only looks at, and would have the user's keys sent anywhere.
-    """
-    path = ("telemetry", "langfuse")
-    section = _at(found.data, path)
-    if not isinstance(section, Mapping):
-        return found
-    said = typing.cast(Mapping[str, Any], section)
-    keys = [said.get(name) for name in ("public_key", "secret_key")]
-    if not str(said.get("host")).startswith("http"):
-        return found  # none, or wrong, and to be reported as it was said
-    if all(isinstance(key, str) and key and not key.startswith(REFERENCE) for key in keys):
-        return found
-    if any(name.startswith(REFERABLE) and name.endswith("_KEY") for name in env):
-        from hardened.telemetry.notice import warn_once
-
-        warn_once(
-            f"{found.source}: telemetry.langfuse.host is ignored, because the keys are not in this file and nobody "
-            f"chose it. Set LANGFUSE_BASE_URL, or name the file in {POLICY_VARIABLE} or configure()."
-        )
-    found.set((*path, "host"), None, found.origins.get((*path, "host"), found.source))
-    return found
-
-
-def _without_targets(found: Draft) -> Draft:
-    """A found policy without routes to other addresses: it may be a stranger's, and would have the users' questions
-    sent there."""
-    targets = found.data.get("targets")
-    named: Mapping[str, Any] = typing.cast(Mapping[str, Any], targets) if isinstance(targets, Mapping) else {}
-    if found.data.get("routes") and any(_at(named, (name, "base_url")) for name in named):
-        from hardened.telemetry.notice import warn_once
-
-        warn_once(
-            f"{found.source}: routes are ignored, because a target has a base_url and nobody chose this file. "
-            f"Name it in {POLICY_VARIABLE} or configure()."
-        )
-        found.data["routes"] = {}
+    for path, why, silent in list(refusals(found.data, env)):
+        if not silent:
+            warn_once(
+                f"{found.source}: {'.'.join(path)} is ignored: nobody chose this file, and {why}. "
+                f"If you trust it, name it in {POLICY_VARIABLE} or configure()."
+            )
+        found.remove(path)
     return found
 
 
@@ -286,10 +265,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(typing.cast(os.PathLike[str], value))
     return value
-
-
-def _at(data: Any, path: KeyPath) -> Any:
-    """What lies at a path, or None."""
-    for step in path:
-        data = typing.cast(Mapping[str, Any], data).get(step) if isinstance(data, Mapping) else None
-    return data
