@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hardened.errors import PolicyError
-from hardened.policy.problems import suggest
+from hardened.policy.problems import dotted, origin, shown, suggest
 from hardened.policy.schema import Policy, reveal
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def check(policy: Policy, source: str, origins: Mapping[KeyPath, str]) -> None:
     """Raises PolicyError for the first that is wrong."""
     for path, problem in _problems(policy):
-        raise PolicyError(f"{origins.get(path, source)}: {'.'.join(path)}: {problem}")
+        raise PolicyError(f"{origin(path, origins, source)}: {dotted(path)}: {problem}")
 
 
 def _problems(policy: Policy) -> Iterator[tuple[KeyPath, str]]:
     for feature, names in policy.routes.items():
         for name in names:
             if name not in policy.targets:
-                yield ("routes", feature), f"there is no target {name!r}{suggest(name, policy.targets)}"
+                yield ("routes", feature), f"there is no target {shown(name)!r}{suggest(name, policy.targets)}"
     for name, target in policy.targets.items():
         problem = _problem(target)
         if problem is not None:

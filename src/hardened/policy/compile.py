@@ -22,8 +22,8 @@ def compile(policy: Policy, source: str = "policy", origins: Mapping[KeyPath, st
     """The rules of a policy by stage, in the order in which they run.
 
     Raises PolicyError for a detector that is neither built in, nor registered, nor offered by an installed package, for
-    options that a detector does not accept, and for targets and routes that do not fit together; `source` and
-    `origins` (see `load.Loaded`) say where they were said.
+    options that a detector does not accept, for targets and routes that do not fit together, and for addresses that
+    cannot be used; `source` and `origins` (see `load.Loaded`) say where they were said.
     """
     detectors = effective(policy)
     if set(policy.detectors) - set(BUILT_IN) or any(one.options for one in detectors.values()):
@@ -39,6 +39,10 @@ def compile(policy: Policy, source: str = "policy", origins: Mapping[KeyPath, st
         from hardened.policy import check_targets
 
         check_targets.check(policy, source, origins or {})
+    if policy.targets or policy.store.url is not None or policy.spend.alerts.webhook is not None:
+        from hardened.policy import check_addresses
+
+        check_addresses.check(policy, source, origins or {})
     return Plan(
         mode=policy.mode,
         rules={stage: tuple(_rules(detectors, stage)) for stage in STAGES},

@@ -203,7 +203,7 @@ def _post(address: str, alert: Alert) -> None:
             _log.warning("hardened: the webhook of alerts answered %d; redirects are not followed", status)
     except UnsafeAddressError as error:
         _log.error("hardened: spend.alerts.webhook is not used: %s", error)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that no server can have
         _log.warning("hardened: the webhook of alerts could not be reached: %s", type(error).__name__)
 
 

@@ -88,12 +88,15 @@ def open_store(policy: Policy) -> Store:
     where, settings = place(policy), policy.store
     if where == "memory":
         return MemoryStore()
+    from hardened.policy.check_addresses import of_store
+
+    problem = of_store(where)
+    if problem is not None:
+        raise PolicyError(f"store.url: {problem}")
     if "://" not in where:
         from hardened.store.sqlite import SqliteStore
 
         return SqliteStore(where, durability=settings.durability)
-    if not where.startswith(("redis://", "rediss://", "unix://")):
-        raise PolicyError("store.url: expected memory, a file, or an address that begins with redis:// or rediss://")
     from hardened.store.redis import RedisStore
 
     return RedisStore(where, namespace=settings.namespace, timeout=settings.timeout_ms / 1000)
