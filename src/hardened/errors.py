@@ -163,22 +163,25 @@ class CircuitOpen(CallError):
 
 
 class InputTooLong(CallError):
-    """A request has more tokens than the policy allows; nothing was sent.
+    """A request has more tokens than the policy allows, or than any model can take that may be asked; nothing was sent.
 
     Attributes:
         tokens: how many it has, by estimate.
         limit: how many it may have.
+        setting: the setting that refuses it: `max_input_tokens` or `context_window`.
     """
 
     tokens: int
     limit: int
+    setting: str
 
-    def __init__(self, *, tokens: int, limit: int) -> None:
+    def __init__(self, *, tokens: int, limit: int, setting: str = "max_input_tokens") -> None:
         super().__init__(
-            f"the request has about {tokens} tokens, and {limit} are allowed: shorten it, or raise "
-            "resilience.max_input_tokens in hardened.yaml. Nothing was sent.",
+            f"the request has about {tokens} tokens, and {limit} are allowed: shorten it, or change "
+            f"resilience.{setting} in hardened.yaml. Nothing was sent.",
             tokens=tokens,
             limit=limit,
+            setting=setting,
         )
 
 

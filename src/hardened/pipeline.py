@@ -92,9 +92,9 @@ def _ask(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Answer]:
     """The answer of a provider, if size and budgets allow it."""
     limit_output(call, record)
     record.requested()
-    check_input(call, record)
+    size = yield from check_input(call, record)
     record.charge = yield from admit(call, record.request)
-    return (yield from send(call, record))
+    return (yield from send(call, record, size))
 
 
 def _say(call: Call, record: CallRecord, text: str) -> Generator[Effect[Any], Any, Answer]:

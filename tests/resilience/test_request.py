@@ -132,3 +132,92 @@ def test_an_answer_that_was_refused_is_an_event(
     refusal = "content_filter" if api == "messages" else refusal  # of a stop reason nobody can tell who refused
     assert traces.call().attributes["hardened.refusal"] == refusal
     assert ("hardened.refused", {"hardened.error.class": "policy", "error.type": refusal}) in events(traces)
+
+
+# --- Context windows
+
+SMALL, LARGE = "gpt-4", "gpt-4.1"  # 8,192 and about a million tokens
+WORDS = [{"role": "user", "content": "word " * 9000}]
+FITS_PERHAPS = [{"role": "user", "content": "Donaudampfschifffahrt-" * 3000}]  # by its words 6,000, by estimate more
+
+
+def larger(other: FakeProvider, model: str = LARGE) -> dict[str, Any]:
+    backup = {"provider": "openai", "base_url": other.openai_base_url, "api_key": "k", "model": model}
+    return {"targets": {"backup": backup}, "routes": {"default": ["backup"]}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_too_large_goes_where_it_fits(
+    stream: bool, provider: FakeProvider, other: FakeProvider, configure: Configure
+) -> None:
+    traces = configure(**larger(other))
+    answer = openai_client(provider).chat.completions.create(model=SMALL, messages=WORDS, stream=stream)
+    if stream:
+        list(answer)
+    assert (len(provider.requests), len(other.requests)) == (0, 1)
+    reason = {"hardened.target": "primary", "hardened.target.reason": "the context window of its model is 8192 tokens"}
+    assert ("hardened.target.skipped", reason) in events(traces)
+
+
+@pytest.mark.parametrize(
+    ("model", "messages", "more"),
+    [
+        (LARGE, WORDS, {}),
+        ("my-own-model", WORDS, {}),
+        (SMALL, FITS_PERHAPS, {}),
+        (SMALL, WORDS, {"extra_body": {"transforms": ["middle-out"]}}),
+    ],
+    ids=["fits", "unknown", "fits perhaps", "is made to fit"],
+)
+def test_what_may_fit_goes_where_it_was_sent(
+    model: str, messages: Any, more: Any, provider: FakeProvider, other: FakeProvider, configure: Configure
+) -> None:
+    configure(**larger(other))
+    openai_client(provider).chat.completions.create(model=model, messages=messages, **more)
+    assert (len(provider.requests), len(other.requests)) == (1, 0)
+
+
+def test_nobody_is_passed_over_for_one_that_is_too_small_too(
+    provider: FakeProvider, other: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(**larger(other, model="gpt-4-0613"))
+    provider.default = Reply(fault="context_length_exceeded", headers={"x-request-id": "own"})
+    other.default = Reply(fault="context_length_exceeded")
+    with pytest.raises(openai.BadRequestError) as raised:
+        openai_client(provider).chat.completions.create(model=SMALL, messages=WORDS)
+    assert raised.value.request_id == "own"
+    assert (len(provider.requests), len(other.requests)) == (1, 1)
+
+
+def test_without_configuration_the_provider_decides(provider: FakeProvider, configure: Configure) -> None:
+    configure()
+    openai_client(provider).chat.completions.create(model=SMALL, messages=WORDS)
+    openai_client(provider).embeddings.create(model="text-embedding-3-small", input=["word " * 5000] * 2)
+    assert len(provider.requests) == 2
+
+
+def test_what_no_model_can_take_is_refused_where_the_policy_says_so(
+    provider: FakeProvider, other: FakeProvider, configure: Configure
+) -> None:
+    configure(resilience={"context_window": True})
+    client = openai_client(provider)
+    for messages in (WORDS, FITS_PERHAPS):
+        with pytest.raises(hardened.InputTooLong, match=r"resilience\.context_window") as raised:
+            client.chat.completions.create(model=SMALL, messages=messages)
+        assert isinstance(raised.value, openai.APIError)
+        assert raised.value.tokens > raised.value.limit == 8192
+    client.embeddings.create(model="text-embedding-3-small", input=["word " * 5000] * 2)
+    client.chat.completions.create(model=LARGE, messages=WORDS)
+    assert len(provider.requests) == 2
+    configure(resilience={"context_window": True}, **larger(other))
+    client.chat.completions.create(model=SMALL, messages=FITS_PERHAPS)
+    assert len(other.requests) == 1
+
+
+def test_strict_refuses_what_is_too_large_and_counts_nothing(provider: FakeProvider, configure: Configure) -> None:
+    configure(preset="strict", budgets={"global": {"day": "50 USD"}}, store={"url": "memory"})
+    with pytest.raises(hardened.InputTooLong):
+        anthropic_client(provider).messages.create(
+            model="claude-haiku-4-5", max_tokens=9, messages=[{"role": "user", "content": "word " * 250_000}]
+        )
+    assert provider.requests == []

@@ -2,12 +2,13 @@
 
 import base64
 import hashlib
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardened.spend.tokens import estimate, estimate_messages, estimate_request
+from hardened.spend.tokens import estimate, estimate_messages, estimate_request, fewest
 from hardened_instrumentation.calls import RequestView
 
 DIGESTS = [hashlib.sha256(bytes([number])) for number in range(8)]
@@ -108,3 +109,21 @@ def test_a_request_counts_system_messages_tools_and_format() -> None:
 
 def test_lone_surrogates_do_no_harm() -> None:
     assert estimate_messages([{"role": "tool", "parts": [{"type": "x", "response": {"a": "\ud800"}}]}]) > 0
+
+
+FITTED = {ENGLISH: 34, CODE: 53, JSON: 62, GERMAN: 37, RUSSIAN: 29, ARABIC: 36, CHINESE: 35, JAPANESE: 38, KOREAN: 34}
+
+
+@pytest.mark.parametrize(("text", "tokens"), FITTED.items(), ids=range(len(FITTED)))
+def test_the_fewest_are_never_more_than_there_are(text: str, tokens: int) -> None:
+    request = RequestView(messages=[{"parts": [{"content": text}]}])
+    assert 0 < fewest(request) <= tokens
+    assert fewest(RequestView(system=[{"content": text * 3000}])) <= 3000 * tokens  # over many pieces too
+    assert fewest(RequestView(system=[{"content": ENGLISH * 3000}])) >= 3000 * 29
+
+
+@given(st.lists(st.sampled_from(["a", "word", "7", "-", " ", "\n", "é", "物", "_"])).map("".join))
+def test_the_fewest_are_the_runs_of_letters_and_of_signs(text: str) -> None:
+    request = RequestView(messages=[{"parts": [{"content": text}]}])
+    runs = len([run for word in text.split() for run, _ in itertools.groupby(word, str.isalnum)])
+    assert runs - 1 <= fewest(request) <= runs

@@ -88,6 +88,11 @@ class Resilience(Section):
     max_input_tokens: int | None = Field(
         None, gt=0, description="Requests with more tokens, by estimate, are refused before they are sent."
     )
+    context_window: bool | None = Field(
+        None,
+        description="Whether requests that no model of the route can take, by estimate, are refused before they are "
+        "sent. Preset `strict`: yes.",
+    )
     pins: dict[str, tuple[str, ...]] = Field(
         default_factory=dict[str, tuple[str, ...]],
         description="By requested model: the models and fingerprints that may answer. Others are recorded as drift.",

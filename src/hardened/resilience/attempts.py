@@ -22,6 +22,7 @@ from hardened.resilience.plan import Plan, current
 from hardened.resilience.retry_budget import budget
 from hardened.resilience.streams import Faulty, Opening, StreamCheck
 from hardened.resilience.targets import PRIMARY, Target, unservable
+from hardened.resilience.window import Size
 from hardened.spend.ledger import not_billed
 from hardened.store.breaker import Event
 from hardened.telemetry.record import CallRecord
@@ -52,8 +53,8 @@ class Failure:
     billed: bool
 
 
-def send(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Answer]:
-    """The answer to `call`.
+def send(call: Call, record: CallRecord, size: Size | None = None) -> Generator[Effect[Any], Any, Answer]:
+    """The answer to `call`. `size`: how large it is, if it may be too large for a target.
 
     Raises what the SDK raised for the last request to the client's own service, as it is; `InvalidResponse` if that
     was no answer; `DeadlineExceeded` when time is up.
@@ -61,7 +62,7 @@ def send(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Answer]:
     if call.retries is None or call.native_span:  # only the SDK can send it again, or its span shall cover all requests
         return Answer((yield from perform(Send(call, record.scope()))))
     call.max_retries = 0
-    return (yield from _Attempts(call, current(), record).send())
+    return (yield from _Attempts(call, current(), record, size).send())
 
 
 def say(call: Call, record: CallRecord, text: str, name: str) -> Generator[Effect[Any], Any, Answer]:
@@ -76,8 +77,9 @@ def say(call: Call, record: CallRecord, text: str, name: str) -> Generator[Effec
 class _Attempts:
     """The requests of one call."""
 
-    def __init__(self, call: Call, plan: Plan, record: CallRecord) -> None:
+    def __init__(self, call: Call, plan: Plan, record: CallRecord, size: Size | None) -> None:
         self._call = call
+        self._size = size
         self._plan = plan
         self._record = record
         self._retries = (call.retries if plan.retries is None else plan.retries) or 0
@@ -108,6 +110,10 @@ class _Attempts:
             if target.static is not None:
                 reply = yield from perform(statics.compose(self._call, target.static))
                 return self._served(target, Answer(reply))
+            window = self._size.exceeds(target) if self._size is not None else None
+            if more and window is not None:
+                self._record.target_skipped(target.name, f"the context window of its model is {window} tokens")
+                continue
             health = Health(target.health_name(self._call), self._plan.breaker if self._call.operation else None)
             gate = yield from health.allows()
             if more and not gate.allowed:

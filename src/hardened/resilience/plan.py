@@ -42,6 +42,7 @@ class Preset(NamedTuple):
     stream_idle_timeout: float | None = None
     validate_answers: bool = True
     breaker: bool = True
+    context_window: bool = False
 
 
 PRESETS: Final[Mapping[PresetName, Preset]] = {
@@ -54,6 +55,7 @@ PRESETS: Final[Mapping[PresetName, Preset]] = {
         attempt_timeout=8.0,
         first_token_timeout=8.0,
         stream_idle_timeout=10.0,
+        context_window=True,
     ),
 }
 
@@ -64,6 +66,7 @@ class Plan:
 
     Attributes:
         validates: whether what is no answer is an error.
+        checks_window: whether what is too large for a model, by estimate, is refused.
         buffers: whether a stream is read to its end before the application sees any of it, and sent again if it breaks.
     """
 
@@ -79,24 +82,25 @@ class Plan:
     crowd: Crowd | None
     max_tokens: Mapping[str, int]
     max_input_tokens: int | None
+    checks_window: bool
     pins: Mapping[str, tuple[str, ...]]
     routes: Mapping[str, tuple[Target, ...]]
     residency: Mapping[str, tuple[str, ...]]
 
     def fallbacks(self, feature: str | None) -> tuple[Target, ...]:
         """Whom to ask, in order, when the client's own service does not answer."""
-        return _said_for(self.routes, feature) or ()
+        return said_for(self.routes, feature) or ()
 
     def max_tokens_of(self, feature: str | None) -> int | None:
         """Most tokens of an answer, where the application says nothing."""
-        return _said_for(self.max_tokens, feature)
+        return said_for(self.max_tokens, feature)
 
     def regions(self, tenant: str | None) -> tuple[str, ...] | None:
         """The regions of targets to which data may go; `None`: all."""
-        return _said_for(self.residency, tenant)
+        return said_for(self.residency, tenant)
 
 
-def _said_for(table: Mapping[str, T], name: str | None) -> T | None:
+def said_for(table: Mapping[str, T], name: str | None) -> T | None:
     """What is said for a feature or tenant, be it an empty list, which means nobody; else what holds for all others."""
     return table[name] if name is not None and name in table else table.get(DEFAULT)
 
@@ -136,6 +140,7 @@ def compile(policy: Policy) -> Plan:
         crowd=Crowd(crowd.limit, crowd.queue, crowd.wait) if (crowd := resilience.concurrency).limit else None,
         max_tokens=resilience.max_tokens,
         max_input_tokens=resilience.max_input_tokens,
+        checks_window=chosen.context_window,
         pins=resilience.pins,
         routes={
             feature: tuple(_target(name, policy.targets[name]) for name in names if name in policy.targets)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Generator, Mapping
+from typing import Any, Final
 
 from hardened.errors import InputTooLong, as_sdk_error
 from hardened.resilience.plan import current
+from hardened.resilience.targets import PRIMARY, Target
+from hardened.resilience.window import Size, measure
 from hardened.spend.maxima import max_output
 from hardened.spend.tokens import estimate_request
 from hardened.telemetry.record import CallRecord
-from hardened_instrumentation.calls import Call, Json
+from hardened_instrumentation.calls import Call, Effect, Json
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "chat/completions": ("max_completion_tokens", "max_tokens"),
@@ -39,11 +41,20 @@ def limit_output(call: Call, record: CallRecord) -> None:
     record.output_limited(limit)
 
 
-def check_input(call: Call, record: CallRecord) -> None:
-    """Raises `InputTooLong` if the request has more tokens than the policy allows, by estimate."""
-    limit = current().max_input_tokens
-    if limit is None or record.request is None:
-        return
-    tokens = estimate_request(record.request)
-    if tokens > limit:
-        raise as_sdk_error(InputTooLong, call.sdk)(tokens=tokens, limit=limit)
+def check_input(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Size | None]:
+    """The size of a request that may be too large for a model.
+
+    Raises `InputTooLong` if it has more tokens than the policy allows, or than any model that may be asked can take,
+    by estimate.
+    """
+    plan, view = current(), record.request
+    if view is None:
+        return None
+    if plan.max_input_tokens is not None:
+        tokens = estimate_request(view)
+        if tokens > plan.max_input_tokens:
+            raise as_sdk_error(InputTooLong, call.sdk)(tokens=tokens, limit=plan.max_input_tokens)
+    targets = (Target(PRIMARY, call.sdk), *plan.fallbacks(record.feature))
+    if not plan.checks_window and len(targets) == 1:
+        return None  # nobody else could take it, and the provider says so for nothing
+    return (yield from measure(call, view, targets, by_estimate=plan.checks_window))

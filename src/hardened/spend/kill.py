@@ -23,7 +23,7 @@ from hardened.errors import KilledError
 from hardened.own_files import own_directory
 from hardened.policy.active import active
 from hardened.policy.load import KILL_VARIABLE
-from hardened.resilience.plan import DEFAULT
+from hardened.resilience.plan import said_for
 from hardened.resilience.statics import unfit
 from hardened.spend.plan import printable
 from hardened.store.api import ask
@@ -67,9 +67,8 @@ def check(call: Call) -> Generator[Effect[Any], Any, str | None]:
     scope = hit(entries, call) if entries else None
     if scope is None:
         return None
-    said = active().kill.static
-    text = said.get(context.current().feature or DEFAULT) or said.get(DEFAULT)
-    if text is None or unfit(call, text) is not None:
+    text = said_for(active().kill.static, context.current().feature)
+    if not text or unfit(call, text) is not None:
         raise KilledError(scope)
     return text
 

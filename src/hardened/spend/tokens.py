@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from hardened_instrumentation.calls import Json, RequestView
@@ -33,6 +33,9 @@ _TOKEN: Final = re.compile(
 
 _SLICES: Final = 16
 _SLICE: Final = 8192  # characters; 16 of them take 4 ms on a slow core
+
+_WORD: Final = re.compile(r"[^\W_]+|(?:[^\w\s]|_)+")
+_PIECE: Final = 65_536  # characters; 3 ms on a slow core
 
 _PER_MESSAGE: Final = 3  # OpenAI's chat format adds so many to each message, and to the answer's begin
 _IMAGE: Final = 765  # what gpt-4o counts for 1024 × 1024 pixels at high detail; the size is not known here
@@ -60,6 +63,30 @@ def estimate_request(request: RequestView) -> int:
         + sum(map(_value, request.tools))
         + _PER_MESSAGE * (len(request.messages) + 1)
     )
+
+
+def size(request: RequestView) -> int:
+    """How many characters the texts of a request have."""
+    return sum(map(len, _texts(request)))
+
+
+def fewest(request: RequestView) -> int:
+    """Tokens that the texts of a request have at least, whatever the tokenizer: none joins words, or a word and what is
+    no letter. In scripts without spaces that is far below the truth."""
+    return sum(_words(text) for text in _texts(request))
+
+
+def _words(text: str) -> int:
+    """Runs of letters and digits, and of other signs. Piece by piece, so that nothing is kept waiting for long."""
+    pieces = range(0, len(text), _PIECE)
+    return sum(_WORD.subn("", text[start : start + _PIECE])[1] - 1 for start in pieces) + bool(text.strip())
+
+
+def _texts(request: RequestView) -> Iterator[str]:
+    for part in (*request.system, *(part for message in request.messages for part in message.get("parts", ()))):
+        for key in ("content", "arguments", "response"):
+            if "modality" not in part and isinstance(part.get(key), str):
+                yield part[key]
 
 
 def _part(part: Json) -> int:
