@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hardened.errors import DeadlineExceeded, InvalidResponse, Overloaded, StreamInterrupted, as_sdk_error
+from hardened.errors import (
+    DeadlineExceeded,
+    HardenedError,
+    InvalidResponse,
+    LimitError,
+    Overloaded,
+    StreamInterrupted,
+    UnknownPrice,
+    as_sdk_error,
+)
 from hardened.resilience import backoff, statics
 from hardened.resilience.answers import CHECKED, of_reply
 from hardened.resilience.classify import Fault, fault, of_error
@@ -32,6 +41,9 @@ from hardened_instrumentation.routes import provider_of_host
 SERVED_BY: Final = "x-hardened-served-by"
 """Header of a response, where the policy names more than one target."""
 
+OVER_BUDGET: Final = "the budget has no room for it"
+"""Why a target is skipped."""
+
 PATIENCE: Final = 3.0
 """Seconds that a provider may ask us to wait where another target could answer at once."""
 
@@ -50,7 +62,6 @@ class Failure:
 
     fault: Fault
     error: Exception
-    billed: bool
 
 
 def send(call: Call, record: CallRecord, size: Size | None = None) -> Generator[Effect[Any], Any, Answer]:
@@ -105,6 +116,7 @@ class _Attempts:
 
     def send(self) -> Generator[Effect[Any], Any, Answer]:
         failures: list[Failure] = []
+        too_dear: list[HardenedError] = []
         for place, target in enumerate(self._targets):
             more = place + 1 < len(self._targets)
             if target.static is not None:
@@ -119,19 +131,27 @@ class _Attempts:
             if more and not gate.allowed:
                 self._record.target_skipped(target.name, "its breaker is open")
                 continue
+            self._aim(target)
+            try:
+                yield from self._afford()
+            except (LimitError, UnknownPrice) as refused:
+                health.tell_later("neutral")
+                self._failed(billed=False)
+                self._record.target_skipped(target.name, OVER_BUDGET)
+                if not more and not failures:
+                    raise
+                too_dear.append(refused)
+                continue
             result = yield from self._ask(target, health, more=more)
             if isinstance(result, Answer):
                 return self._served(target, result)
             failures.append(result)
             if not result.fault.elsewhere:
                 break
-            if more and result.billed:
-                yield from self._charge_again()
-        raise _told(failures)
+        raise _told(failures, too_dear)
 
     def _ask(self, target: Target, health: Health, *, more: bool) -> Generator[Effect[Any], Any, Answer | Failure]:
         """Send to one target, again if need be. `more`: whether others can be asked after it."""
-        self._aim(target)
         attempt = 0
         while True:
             limits = self._limits()
@@ -140,7 +160,8 @@ class _Attempts:
                 leave = yield from self._enter(health.name)
             except Overloaded as full:
                 refused = as_sdk_error(Overloaded, self._call.sdk)(target=target.name, retry_after=full.retry_after)
-                return Failure(fault("throttle", "overloaded"), refused, billed=False)
+                self._failed(billed=False)
+                return Failure(fault("throttle", "overloaded"), refused)
             kept = False
             try:
                 self._record.sending(self._sent)
@@ -155,12 +176,13 @@ class _Attempts:
                 gate = yield from health.tell("fail" if found.counts else "neutral")
                 wait = None if more and gate.state != "closed" else self._wait(found, attempt, more=more)
                 self._record.attempt_failed(self._sent, target.name, found.kind, found.code, wait)
+                self._failed(billed=not not_billed(error))
                 self._sent += 1
+                failure = Failure(found, self._as_seen(found, error, limits))
                 if wait is None:
                     if reply is not None and _is_said(self._call, reply, found) and not (more and found.elsewhere):
                         return Answer(reply)
-                    return Failure(found, self._as_seen(found, error, limits), billed=not not_billed(error))
-                billed = not not_billed(error)
+                    return failure
             except BaseException:
                 health.tell_later("neutral")
                 raise
@@ -172,15 +194,24 @@ class _Attempts:
             finally:
                 if not kept:
                     leave()
-            if billed:
-                yield from self._charge_again()
+            try:
+                yield from self._afford()
+            except LimitError:
+                if not more:
+                    raise
+                return failure  # others may cost less
             yield from perform(Sleep(wait))
             attempt += 1
 
-    def _charge_again(self) -> Generator[Effect[Any], Any, None]:
-        """The request that failed may cost money: the next one needs some of its own."""
+    def _afford(self) -> Generator[Effect[Any], Any, None]:
+        """Hold what the next request may cost beyond what is held. Raises LimitError or UnknownPrice."""
         if self._record.charge is not None:
-            yield from self._record.charge.again()
+            yield from self._record.charge.again(self._call)
+
+    def _failed(self, *, billed: bool) -> None:
+        """A request has failed, or was not sent in the end."""
+        if self._record.charge is not None:
+            self._record.charge.failed(billed=billed)
 
     def _aim(self, target: Target) -> None:
         """Make the call one for `target`."""
@@ -228,6 +259,7 @@ class _Attempts:
         """How long the next request may take."""
         left = self._left()
         if left is not None and left <= 0:
+            self._failed(billed=False)
             raise self._late()
         plan = self._plan
         return Limits(
@@ -305,11 +337,13 @@ class _Attempts:
         return as_sdk_error(DeadlineExceeded, self._call.sdk)(seconds=time.monotonic() - self._began)
 
 
-def _told(failures: list[Failure]) -> Exception:
-    """The error of the client's own service, with a note on how others failed."""
+def _told(failures: list[Failure], too_dear: list[HardenedError]) -> Exception:
+    """The error of the client's own service, with notes on how others failed, or why they were not asked."""
     first, *others = failures
     for other in others:
         first.error.add_note(f"hardened: a fallback was asked too, and failed: {other.fault.kind} ({other.fault.code})")
+    for refused in too_dear:
+        first.error.add_note(f"hardened: a fallback was not asked: {refused}")
     return first.error
 
 

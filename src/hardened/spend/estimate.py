@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict, deque
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hardened.spend import tokens
 from hardened.spend.maxima import max_output
@@ -36,8 +35,7 @@ _LINKS: Final = ("url", "image_url", "file_id", "file_url", "file_uri")
 _SAMPLES, _ENOUGH, _QUANTILE, _AMPLE = 256, 20, 0.95, 1.2
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """Tokens, and nano-dollars; `None` if nobody knows the price."""
 
     input: int
@@ -47,6 +45,17 @@ class Estimate:
     @property
     def tokens(self) -> int:
         return self.input + self.output
+
+    def plus(self, other: Estimate) -> Estimate:
+        return Estimate(self.input + other.input, self.output + other.output, (self.usd or 0) + (other.usd or 0))
+
+    def beyond(self, other: Estimate) -> Estimate:
+        """What it has more than another."""
+        pairs = zip(self, other, strict=True)
+        return Estimate(*(max((one or 0) - (less or 0), 0) for one, less in pairs))
+
+
+NOTHING: Final = Estimate(0, 0, 0)
 
 
 class Learned:

@@ -1,7 +1,8 @@
 """Every call and its money: what fits is reserved before it is sent, what it used is charged when it is over.
 
     charge = yield from admit(call, view)            # raises BudgetExceeded, RateLimited, UnknownPrice
-    yield from charge.again()                        # before a further attempt, if nobody knows what became of the last
+    charge.failed(billed=...)                        # a request failed; the provider may charge for it all the same
+    yield from charge.again(call)                    # before a further one, which may be dearer; raises as admit does
     charge.finish(error, usage, cost)                # however the call ended; never blocks, never raises
 
 The end of a call is told in the background, so it costs the application no time; until it is, the reservation stands.
@@ -11,14 +12,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from hardened.errors import BudgetExceeded, LimitError, RateLimited, UnknownPrice
 from hardened.policy.active import active
 from hardened.policy.schema import Policy
-from hardened.spend.estimate import Estimate, Learned, dear, estimate, nano
+from hardened.spend.estimate import NOTHING, Estimate, Learned, dear, estimate, nano
 from hardened.spend.plan import NANO, Applied, Limit, Plan, Unit, make_plan, printable
 from hardened.spend.prices import Cost, Pricer
 from hardened.store.amounts import Bucket, Denied, Extend, Line, Release, Reserve, Settle, Settled, Tally
@@ -69,50 +70,52 @@ def admit(call: Call, view: RequestView | None) -> Step[CallCharge | None]:
     rules = plan()
     if rules.idle or call.operation not in PRICED or call.body is None:
         return None
-    view = view or call.wire.request(call.body)
     ambient = context.current()
     applied = rules.applied(ambient, ambient.run_id)
-    money = "usd" in rules.request or any(one.limit.unit == "usd" for one in applied)
-    price = yield from _pricer(call, view.model or "")
-    guess = yield from _estimate(call, view, price, rules)
-    if guess.usd is None:
-        if money and rules.unknown_price == "deny" and rules.enforced:
-            raise UnknownPrice(view.model or "")
-        guess = Estimate(guess.input, guess.output, _unknown(rules, guess.input, guess.output))
-    _check_request(rules, guess)
-    charge = CallCharge(rules, current_store(), applied, guess, _Facts(view.model or "", ambient))
+    model, guess = yield from _guess(call, view, rules, applied)
+    charge = CallCharge(rules, current_store(), applied, ambient, call, model, guess)
     yield from charge.reserve()
     return charge
 
 
-class _Facts:
-    """Who asked, and for what: the dimensions of the books."""
-
-    def __init__(self, model: str, ambient: context.Ambient) -> None:
-        self.model = model
-        prompt = ambient.prompt_name
-        if prompt and ambient.prompt_version:
-            prompt = f"{prompt}@{ambient.prompt_version}"
-        self.members = {
-            "total": "all",
-            "feature": ambient.feature,
-            "user": ambient.user_id,
-            "model": model,
-            "prompt": prompt,
-        }
+def _guess(call: Call, view: RequestView | None, rules: Plan, applied: list[Applied]) -> Step[tuple[str, Estimate]]:
+    """The model that is asked for, and what it may use. Raises for a request that would be too dear for itself."""
+    view = view or call.wire.request(call.body or {})
+    model = view.model or ""
+    money = "usd" in rules.request or any(one.limit.unit == "usd" for one in applied)
+    price = yield from _pricer(call, model)
+    guess = yield from _estimate(call, view, price, rules)
+    if guess.usd is None:
+        if money and rules.unknown_price == "deny" and rules.enforced:
+            raise UnknownPrice(model)
+        guess = guess._replace(usd=_unknown(rules, guess.input, guess.output))
+    _check_request(rules, guess)
+    return model, guess
 
 
 class CallCharge:
     """What is reserved for one call, until it is charged or given back. Exactly one of both happens."""
 
-    def __init__(self, rules: Plan, store: Store, applied: list[Applied], guess: Estimate, facts: _Facts) -> None:
+    def __init__(
+        self,
+        rules: Plan,
+        store: Store,
+        applied: list[Applied],
+        ambient: context.Ambient,
+        call: Call,
+        model: str,
+        guess: Estimate,
+    ) -> None:
         self._rules = rules
         self._store = store
         self._applied = applied
-        self._guess = guess
-        self._facts = facts
+        self._ambient = ambient
+        self._asked: tuple[str, object] = _asked(call)
+        self._model = model
+        self._guess = self._held = guess  # of the request that is out, and what is reserved in all
+        self._lost = NOTHING  # requests that failed, of which nobody knows what they cost
+        self._out = True  # whether a request may be out
         self._hold = os.urandom(16).hex()
-        self._lost = 0  # earlier attempts of which nobody knows what they cost
         self._over = False
         self._lock = threading.Lock()
 
@@ -124,24 +127,41 @@ class CallCharge:
             denied = yield from self._try()
         if denied is not None:
             self._over = True
-            raise self._error(denied)
+            raise self._error(denied, _amounts(self._guess))
 
     def _try(self) -> Step[Denied | None]:
         try:
-            answer = yield from ask(self._store, Reserve(self._hold, *self._taken(), ttl=HOLD))
+            answer = yield from ask(self._store, Reserve(self._hold, *self._taken(_amounts(self._held)), ttl=HOLD))
         except BaseException:  # cancelled while the store was at it: whether it is reserved is unknown
             self._over = True
             ends.tell(self._store, lambda: Release(self._hold))
             raise
         return answer if isinstance(answer, Denied) else None
 
-    def again(self) -> Step[None]:
-        """A further attempt, after one that may have been billed: hold as much once more."""
-        lines, _ = self._taken()
-        answer = yield from ask(self._store, Extend(self._hold, lines, ttl=HOLD))
-        if isinstance(answer, Denied):
-            raise self._error(answer)
-        self._lost += 1
+    def failed(self, *, billed: bool) -> None:
+        """The request that was out failed. `billed`: the provider may charge for it all the same."""
+        if billed and self._out:
+            self._lost = self._lost.plus(self._guess)
+        self._out = False
+
+    def again(self, call: Call) -> Step[None]:
+        """A further request, perhaps to another model: hold what it may use beyond what is held already.
+
+        Raises BudgetExceeded, RateLimited or UnknownPrice, and then no more is held than before.
+        """
+        model, guess, asked = self._model, self._guess, _asked(call)
+        if asked != self._asked:
+            model, guess = yield from _guess(call, None, self._rules, self._applied)
+        needed = self._lost.plus(guess)
+        more = needed.beyond(self._held)
+        lines, _ = self._taken({"usd": more.usd or 0, "tokens": more.tokens, "requests": 0})
+        lines = tuple(line for line in lines if line.amount)
+        if lines:
+            answer = yield from ask(self._store, Extend(self._hold, lines, ttl=HOLD))
+            if isinstance(answer, Denied):
+                raise self._error(answer, _amounts(more))
+        self._asked, self._model, self._guess = asked, model, guess
+        self._held, self._out = self._held.plus(more), True
 
     def finish(self, error: BaseException | None, usage: Usage | None, cost: Cost | None) -> None:
         """The call is over: charge what it used, what it may have used, or nothing. Later calls change nothing."""
@@ -163,17 +183,13 @@ class CallCharge:
 
     def _spent(self, error: BaseException | None, usage: Usage | None, cost: Cost | None) -> dict[Unit, int]:
         """What the call cost, by unit. What is not known is taken to be as much as was reserved."""
-        given, output, usd = self._guess.input, self._guess.output, self._guess.usd or 0
+        spent = self._guess if self._out and not (error is not None and not_billed(error)) else NOTHING
         if usage is not None and usage.input is not None:
             given, output = usage.input, usage.output or 0
-            usd = nano(cost) if cost is not None else _unknown(self._rules, given, output)
+            spent = Estimate(given, output, nano(cost) if cost is not None else _unknown(self._rules, given, output))
             if usage.output is not None:
-                learned.saw(self._facts.model, usage.output)
-        elif error is not None and not_billed(error):
-            given = output = usd = 0
-        for _ in range(self._lost):
-            given, output, usd = given + self._guess.input, output + self._guess.output, usd + (self._guess.usd or 0)
-        return {"usd": usd, "tokens": given + output, "requests": 1}
+                learned.saw(self._model, usage.output)
+        return _amounts(spent.plus(self._lost))
 
     def _tallies(self, spent: dict[Unit, int]) -> tuple[Tally, ...]:
         if not self._rules.tracked:
@@ -182,13 +198,23 @@ class CallCharge:
         amounts = (spent["usd"], spent["tokens"], spent["requests"])
         return tuple(
             Tally(f"{day.name}/{dimension}", printable(member), amounts, day.end + KEPT)
-            for dimension, member in self._facts.members.items()
+            for dimension, member in self._members()
             if member
         )
 
-    def _taken(self) -> tuple[tuple[Line, ...], tuple[Bucket, ...]]:
-        """What the estimate takes of each limit."""
-        amounts, lines, buckets = _amounts(self._guess), list[Line](), list[Bucket]()
+    def _members(self) -> Iterator[tuple[str, str | None]]:
+        """Who asked, and for what: the dimensions of the books."""
+        ambient = self._ambient
+        prompt = ambient.prompt_name
+        yield "total", "all"
+        yield "feature", ambient.feature
+        yield "user", ambient.user_id
+        yield "model", self._model
+        yield "prompt", f"{prompt}@{ambient.prompt_version}" if prompt and ambient.prompt_version else prompt
+
+    def _taken(self, amounts: Mapping[Unit, int]) -> tuple[tuple[Line, ...], tuple[Bucket, ...]]:
+        """What these amounts take of each limit."""
+        lines, buckets = list[Line](), list[Bucket]()
         for one in self._applied:
             taken = one.take(amounts[one.limit.unit], enforced=self._rules.enforced)
             if isinstance(taken, Line):
@@ -197,10 +223,10 @@ class CallCharge:
                 buckets.append(taken)
         return tuple(lines), tuple(buckets)
 
-    def _error(self, denied: Denied) -> LimitError:
+    def _error(self, denied: Denied, amounts: Mapping[Unit, int]) -> LimitError:
         limit = next(one.limit for one in self._applied if one.key == denied.key)
         runtime().metrics.record_refusal(limit.scope, limit.unit)
-        needed = _amounts(self._guess)[limit.unit]
+        needed = amounts[limit.unit]
         wait = denied.wait if limit.window and needed <= limit.cap else None
         return _refusal(limit, denied.used, needed, wait)
 
@@ -220,6 +246,11 @@ def not_billed(error: BaseException) -> bool:
 
 _NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"})
 """Of httpx and httpx2."""
+
+
+def _asked(call: Call) -> tuple[str, object]:
+    """Who is asked for which model: where it is another, so is the price."""
+    return call.provider, (call.body or {}).get("model")
 
 
 def _amounts(guess: Estimate) -> dict[Unit, int]:
