@@ -308,8 +308,8 @@ class Limits:
     """How long one request may take, in seconds, where that is less than the SDK itself would wait.
 
     Attributes:
-        answer: until the answer is there; of a stream, its head. An async caller is interrupted then, a sync one when
-            nothing has arrived for so long.
+        answer: until the answer is there; of a stream, its head. An async caller is interrupted then, a sync one with
+            the next bytes that arrive after it, or when none have arrived for so long.
         silence: between two pieces of a stream.
     """
 

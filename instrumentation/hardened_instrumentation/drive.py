@@ -88,7 +88,7 @@ class Desk(Protocol):
 class Exchange:
     """One flow and the effect that it waits for."""
 
-    __slots__ = ("_flow", "_limit", "call", "effect", "finished")
+    __slots__ = ("_flow", "_limit", "call", "effect", "finished", "left_unread", "until")
 
     def __init__(self, flow: Flow, call: Call) -> None:
         self._flow = flow
@@ -96,6 +96,8 @@ class Exchange:
         self.effect: Effect[Any] | None = None
         self.finished = False
         self._limit: Any = None  # the cancel scope of the request that an async caller waits for
+        self.until: float | None = None  # when the answer to a sync caller must be there, by the monotonic clock
+        self.left_unread = False  # the seam has made the SDK leave the body to it
 
     @property
     def attempt(self) -> int:
@@ -143,6 +145,8 @@ class Exchange:
                 return self._hand_over(lambda reply=effect.reply: desk.deliver(reply))
             if not isinstance(effect, Send):
                 raise RuntimeError(f"a flow must send before it ends, got {effect!r}")
+            seconds = effect.limits.answer if effect.limits is not None else None
+            self.until, self.left_unread = None if seconds is None else time.monotonic() + seconds, False
             try:
                 with effect.scope, _Current(self):
                     result = transmit(effect)

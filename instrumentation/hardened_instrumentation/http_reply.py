@@ -28,6 +28,12 @@ from hardened_instrumentation.framing import AwsEventStream, JsonLines, ServerSe
 _UNPARSED = object()
 
 
+def limit_silence(response: Any, seconds: float | None) -> None:
+    """Wait for the next piece of a body at most so long; `None`: as long as the connection lives."""
+    timeout = response.request.extensions.get("timeout", {})
+    response.request.extensions["timeout"] = {**timeout, "read": seconds}
+
+
 class HttpReply:
     """`calls.Reply` over one `Response` of httpx or httpx2."""
 
@@ -74,11 +80,6 @@ class HttpReply:
             response.is_stream_consumed = response.is_closed = False
         response.stream = _package(response.__class__).ByteStream(response.content)
         _drop_encoding(response, len(response.content))
-
-    def limit_silence(self, seconds: float | None) -> None:
-        """Wait for the next piece of the body at most so long; `None`: as long as the connection lives."""
-        timeout = self.response.request.extensions.get("timeout", {})
-        self.response.request.extensions["timeout"] = {**timeout, "read": seconds}
 
     def peek(self, enough: Callable[[bytes], bool], timeout: float | None) -> bool:
         if hasattr(self.response, "_content"):

@@ -2,7 +2,8 @@
 
 Such an SDK sends every call of every resource, sync or async, plain, raw or streamed, through
 `_base_client.SyncAPIClient.request` or its async twin, and hands every successful response to `_process_response`
-before anything of it is parsed. These four methods are all that is replaced.
+before anything of it is parsed. These four methods are what is replaced, and one that decides who reads a body: where
+time is limited, a sync caller's answer is read here, piece by piece, as it may trickle and never be silent for long.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import inspect
 import logging
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
@@ -20,13 +22,14 @@ from hardened_instrumentation.calls import Call, Compose, Handler, Reply, Send
 from hardened_instrumentation.drive import Exchange, active
 from hardened_instrumentation.elsewhere import client_for, harmless
 from hardened_instrumentation.framing import dump_json, parse_json
-from hardened_instrumentation.http_reply import HttpReply, response_class
+from hardened_instrumentation.http_reply import HttpReply, limit_silence, response_class
 from hardened_instrumentation.patches import Patches, SeamMissing
 from hardened_instrumentation.routes import Describe
 
 _log = logging.getLogger("hardened")
 
 RETRY_COUNT = "x-stainless-retry-count"
+READER = "_should_stream_response_body"
 
 
 class Active(Protocol):
@@ -50,6 +53,9 @@ def install(base_client: ModuleType, describe: Describe, current: Active, patche
     patches.replace(async_client, "request", _arequest(async_client.request, describe, current))
     patches.replace(sync_client, "_process_response", _process_response(sync_client._process_response))
     patches.replace(async_client, "_process_response", _aprocess_response(async_client._process_response))
+    base = base_client.BaseClient
+    if READER in getattr(base, "__dict__", ()):  # without it, time is limited for each wait only
+        patches.replace(base, READER, _should_stream(getattr(base, READER)))
 
 
 def _classes(base_client: ModuleType) -> tuple[Any, Any]:
@@ -142,10 +148,11 @@ def _process_response(original: Callable[..., Any]) -> Callable[..., Any]:
         exchange = active()
         if exchange is None:
             return deliver()
+        if exchange.left_unread:
+            _read(response, exchange)
         reply = _reply(exchange, response, stream, arguments)
         if reply.unread:
-            with _reading(exchange.call, response):
-                response.read()
+            _read(response, exchange)
             reply.make_readable_again()
         return exchange.arrived(reply, deliver)
 
@@ -185,6 +192,37 @@ def _reading(call: Call, response: Any) -> Generator[None]:
         raise
 
 
+def _should_stream(original: Callable[..., bool]) -> Callable[..., bool]:
+    @functools.wraps(original)
+    def should_stream_response_body(self: Any, **arguments: Any) -> bool:
+        if original(self, **arguments):
+            return True
+        exchange = active()
+        if exchange is None or exchange.until is None or getattr(self, "_middleware", ()):  # a middleware may read it
+            return False
+        exchange.left_unread = True
+        return True
+
+    return should_stream_response_body
+
+
+def _read(response: Any, exchange: Exchange) -> None:
+    """`response.read()` that raises the SDK's own errors, and its time-out when the time of the request is over."""
+    with _reading(exchange.call, response):
+        if exchange.until is None:
+            response.read()
+            return
+        left, own = max(exchange.until - time.monotonic(), 0.001), exchange.call.read_timeout
+        limit_silence(response, left if own is None else min(own, left))
+        pieces: list[bytes] = []
+        for piece in response.iter_bytes():
+            pieces.append(piece)
+            if time.monotonic() > exchange.until:
+                response.close()
+                raise exchange.call.timeout_error()
+        response._content = b"".join(pieces)
+
+
 def _reply(exchange: Exchange, response: Any, stream: bool, arguments: dict[str, Any]) -> HttpReply:
     """What has arrived. The SDK's object tells how often the call was sent again, by the SDK or by the flow."""
     taken = exchange.attempt + arguments.get("retries_taken", 0)
@@ -193,7 +231,7 @@ def _reply(exchange: Exchange, response: Any, stream: bool, arguments: dict[str,
     reply = HttpReply(response, exchange.call, streamed=stream, retries=taken)
     if exchange.limits is not None and reply.kind == "events":
         waits = (exchange.call.read_timeout, exchange.limits.silence)
-        reply.limit_silence(min((wait for wait in waits if wait is not None), default=None))
+        limit_silence(response, min((wait for wait in waits if wait is not None), default=None))
     return reply
 
 

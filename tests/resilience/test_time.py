@@ -31,6 +31,85 @@ def test_a_request_that_takes_too_long_is_sent_again(
     assert len(provider.requests) == 2
 
 
+@pytest.mark.parametrize("name", [*CALLERS])
+def test_what_trickles_does_not_take_longer_than_what_is_silent(
+    name: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"attempt_timeout": SHORT, "deadline": LONG})
+    provider.reply(text="late", fault="trickle")
+    provider.reply(text="Paris")
+    assert CALLERS[name].call(provider, timeout=LONG) == "Paris"
+    configure(resilience={"deadline": SHORT})
+    provider.default = Reply(text="late", fault="trickle")
+    with pytest.raises(hardened.DeadlineExceeded) as raised:
+        CALLERS[name].call(provider, timeout=LONG)
+    assert raised.value.seconds < 4 * SHORT + 5, "its bytes would take more than fifteen seconds"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_trickles(name: str, provider: FakeProvider, waits: list[float], configure: Configure) -> None:
+    configure(resilience={"first_token_timeout": SHORT, "stream_idle_timeout": LONG})
+    provider.reply(text="late", fault="trickle")
+    provider.reply(text="Paris")
+    assert STREAMS[name].call(provider, timeout=LONG) == "Paris"
+    assert len(provider.requests) == 2
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset_after_headers", "bad_gzip", "hang_after_headers"])
+@pytest.mark.parametrize("name", ["openai", "anthropic"])
+def test_a_body_that_breaks_is_the_sdks_own_error_with_a_limit_too(
+    name: str, fault: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    provider.default = Reply(fault=fault)
+
+    def raised() -> tuple[type[BaseException], int]:
+        provider.requests.clear()
+        with pytest.raises((openai.APIError, anthropic.APIError)) as caught:
+            CALLERS[name].call(provider, timeout=SHORT)
+        return type(caught.value), len(provider.requests)
+
+    bare = raised()
+    configure(resilience={"attempt_timeout": LONG})
+    assert raised() == bare
+
+
+def test_every_kind_of_answer_can_be_read_within_a_limit(
+    provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"attempt_timeout": LONG})
+    provider.default = Reply(text="Paris")
+    with openai_client(provider) as client:
+        chat: Any = client.chat.completions
+        assert chat.with_raw_response.create(model=MODEL, messages=ASK).parse().choices[0].message.content == "Paris"
+        with chat.with_streaming_response.create(model=MODEL, messages=ASK) as response:
+            assert response.parse().choices[0].message.content == "Paris"
+        assert client.embeddings.create(model="text-embedding-3-small", input="x").data
+        assert client.audio.speech.create(model="tts-1", voice="alloy", input="x").content
+        assert client.models.list().data
+        provider.reply(status=400, text="a reason")
+        with pytest.raises(openai.BadRequestError, match="a reason"):
+            chat.create(model=MODEL, messages=ASK)
+
+
+def test_who_reads_a_body_in_a_middleware_can_go_on(
+    provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    read: list[str] = []
+
+    def middleware(request: Any, following: Any) -> Any:
+        response = following(request)
+        read.append(response.http_response.text)
+        return response
+
+    configure(resilience={"attempt_timeout": LONG})
+    try:
+        client = anthropic.Anthropic(base_url=provider.url, api_key="test", middleware=[middleware])
+    except TypeError:
+        pytest.skip("this version of anthropic knows no middleware")
+    assert client.messages.create(model="claude-haiku-4-5", max_tokens=9, messages=[{"role": "user", "content": "x"}])
+    assert read
+
+
 @pytest.mark.parametrize("name", CALLERS)
 def test_in_the_end_it_is_the_sdks_timeout(
     name: str, provider: FakeProvider, waits: list[float], configure: Configure
