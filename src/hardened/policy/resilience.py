@@ -21,7 +21,7 @@ class BreakerPolicy(Section):
     ratio: float = Field(0.5, gt=0, le=1, description="…if they are at least this share of the requests in it.")
     window: Seconds = Field(60.0, description="Seconds that count, up to now.")
     probe: Seconds = Field(
-        0.5, description="Seconds after which the first probe is let through, and another one while a probe is silent."
+        0.5, description="Seconds until the first probe is let through, and over which a round of them is spread."
     )
     recovery: Seconds = Field(30.0, description="Seconds between later probes at most: a tenth of the outage so far.")
     successes: int = Field(

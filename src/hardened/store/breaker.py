@@ -32,7 +32,7 @@ class BreakerRule:
     failures: int = 5
     ratio: float = 0.5
     window: float = 60.0  # seconds
-    probe: float = 0.5  # seconds until the first probe, and until another one while a probe is silent
+    probe: float = 0.5  # seconds until the first probe; within so many, all that decide may have begun
     recovery: float = 30.0  # seconds until probes at most
     successes: int = 3  # good probes that close it; as many bad ones open it again
     lease: float = 60.0  # seconds after which a probe that never reported is taken for dead
@@ -57,10 +57,10 @@ class Gate(NamedTuple):
 class Breaker(Operation["Gate"]):
     """Ask a breaker for permission (`allow`), or tell it how a call went.
 
-    While it is half open, one probe is let through at a time, over all processes, and another one only if the last was
-    silent for `rule.probe`: a probe may hang, and an answer may take a minute. `owner` names it, and only what owners
-    of probes report counts then. The first `successes` that agree decide: a provider that is back may fail now and
-    then. `neutral` (the caller gave up, say) says nothing about the target, and frees the place of a probe.
+    While it is half open, one probe is let through at a time, over all processes, and another one only while the last
+    is silent for long, `rule.successes` at most: a probe may hang, and an answer may take a minute. `owner` names it,
+    and only what owners of probes report counts then. The first `successes` that agree decide: a provider that is back
+    may fail now and then. `neutral` (the caller gave up, say) says nothing about the target, and frees the place.
 
     From open to half open it waits for a tenth of the time since it opened, at least `rule.probe`, at most
     `rule.recovery`, times `spread`. An outage that begins again within `window` after it seemed over is still the same.
@@ -96,7 +96,7 @@ class Breaker(Operation["Gate"]):
         record["probes"] = probes
         if self.owner not in probes and probes:
             full = len(probes) >= rule.successes
-            free = min(probes.values()) + rule.lease if full else max(probes.values()) + rule.probe
+            free = min(probes.values()) + rule.lease if full else max(probes.values()) + rule.probe / rule.successes
             if now < free:
                 return Gate(state, state, allowed=False, wait=free - now)
         probes[self.owner] = now

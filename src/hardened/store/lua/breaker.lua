@@ -32,7 +32,7 @@ local function probe()
   end
   record.probes = probes
   if not probes[given.owner] and taken > 0 then
-    local free = newest + rule.probe
+    local free = newest + rule.probe / rule.successes
     if taken >= rule.successes then free = oldest + rule.lease end
     if now < free then return refuse(free - now) end
   end
