@@ -198,7 +198,8 @@ class DeadlineExceeded(CallError):
     def __init__(self, *, seconds: float) -> None:
         super().__init__(
             f"the call was not over in time ({seconds:.1f} s, all its requests included). The limit is "
-            "resilience.deadline in hardened.yaml, or that of hardened.context(deadline=...) around it.",
+            "resilience.deadline in hardened.yaml, or that of hardened.context(deadline=...) around it or of "
+            "@hardened.resilient.",
             seconds=seconds,
         )
 

@@ -1,4 +1,4 @@
-"""Detectors that must answer in time run in threads of their own."""
+"""Functions that must answer in time, such as detectors, run in threads of their own."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SLOTS: Final = 8
 class Run(Generic[T]):
     """One function at work. Its time counts from the start, waiting for a free slot included."""
 
-    def __init__(self, slots: threading.BoundedSemaphore, function: Callable[[], T], timeout: float) -> None:
+    def __init__(self, slots: threading.BoundedSemaphore, name: str, function: Callable[[], T], timeout: float) -> None:
         self._function = function
         self._deadline = time.monotonic() + timeout
         self._slots = slots
         self._done = threading.Event()
         self._result: T | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         if not slots.acquire(timeout=timeout):
             return
         try:
             target = copy_context().run
-            threading.Thread(target=target, args=(self._work,), name="hardened-detector", daemon=True).start()
+            threading.Thread(target=target, args=(self._work,), name=name, daemon=True).start()
         except RuntimeError as error:  # the process may not start any more threads
             slots.release()
             self._error = error
@@ -36,7 +36,7 @@ class Run(Generic[T]):
     def _work(self) -> None:
         try:
             self._result = self._function()
-        except Exception as error:  # noqa: BLE001 raised again where the result is asked for
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
             self._error = error
         finally:
             self._slots.release()
@@ -57,8 +57,9 @@ class Workers:
     Nothing is started before it is needed, and no thread keeps the process from ending.
     """
 
-    def __init__(self, slots: int = SLOTS) -> None:
+    def __init__(self, slots: int = SLOTS, name: str = "hardened-detector") -> None:
         self._number = slots
+        self._name = name
         self._slots = threading.BoundedSemaphore(slots)
 
     def after_fork(self) -> None:
@@ -67,4 +68,4 @@ class Workers:
 
     def start(self, function: Callable[[], T], timeout: float) -> Run[T]:
         """Begin, in the context of the caller; waits only while all slots are taken, at most `timeout` seconds."""
-        return Run(self._slots, function, timeout)
+        return Run(self._slots, self._name, function, timeout)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator
 from itertools import count
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from hardened.errors import Overloaded
 from hardened.resilience.plan import Crowd
@@ -124,7 +125,8 @@ class Permits:
             self._busy -= 1
 
 
-_permits: dict[str, Permits] = {}
+_permits: WeakValueDictionary[str, Permits] = WeakValueDictionary()
+"""Kept by whoever holds a place or waits for one: names of models may come from users, without end."""
 _lock = threading.Lock()
 
 
@@ -141,4 +143,7 @@ os.register_at_fork(after_in_child=_after_fork)
 def permits(name: str) -> Permits:
     """The places of that name in this process."""
     with _lock:
-        return _permits.setdefault(name, Permits())
+        found = _permits.get(name)
+        if found is None:
+            found = _permits[name] = Permits()
+        return found
