@@ -36,7 +36,28 @@ BROKEN = [
         ", line 3: unknown key 'inptu' in detectors.pii; did you mean 'input'?",
     ),
     ("telemetry:\n  file:\n    pth: x", ", line 3: unknown key 'pth' in telemetry.file; did you mean 'path'?"),
-    ("qqqqqq: 1", ", line 1: unknown key 'qqqqqq'"),
+    ("qqqqqq: 1", ", line 1: unknown key 'qqqqqq'; known are preset, mode, "),
+    ("budgets:\n  session: 5 USD", ", line 2: unknown key 'session' in budgets; known are request, run, conversation"),
+    (
+        "budgets: {request: {day: 5 USD}}",
+        ", line 1: unknown key 'day' in budgets.request; known are usd, tokens, requests",
+    ),
+    ("budgets: {global: {day: 50}}", ", line 1: budgets.global.day: expected an amount with its unit, such as 50 USD"),
+    (
+        "budgets: {user: 5 USD}",
+        ", line 1: budgets.user: expected a mapping (`key: value` lines) with any of minute, hour, day",
+    ),
+    (
+        "resilience: {breaker: off}",
+        ", line 1: resilience.breaker: expected a mapping (`key: value` lines) with any of enabled,",
+    ),
+    ("targets: {a: {provder: openai}}", ", line 1: unknown key 'provder' in targets.a; did you mean 'provider'?"),
+    ("targets: {a: {static: ''}}", ", line 1: targets.a.static: must not be empty"),
+    (
+        "targets: {a: {base_url: llm.example}}",
+        ", line 1: targets.a.base_url: expected an address that begins with https:// or http://",
+    ),
+    (f"store: {{namespace: {'n' * 101}}}", ", line 1: store.namespace: is too long"),
     (
         "telemetry:\n  langfuse: {secret_key: 'env:AWS_SECRET_ACCESS_KEY'}",
         ", line 2: telemetry.langfuse.secret_key: `env:` may name only variables that begin with LANGFUSE_",

@@ -8,13 +8,14 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hardened.errors import PolicyError
 from hardened.policy.schema import MAPPING, REFERABLE, WORD, Section
-from hardened.policy.settings import KeyPath, section_of
+from hardened.policy.settings import KeyPath
 
 MOST_SHOWN: Final = 10  # problems in one message
+MOST_NAMED: Final = 20  # keys that are named where nobody knows which was meant
 
 # Words of a schema, names of detectors and models. A value pasted into the place of a key (`{key:sk-1f…}`) is none.
 _A_NAME: Final = re.compile(r"(?!sk|pk)[A-Za-z]+(?:[_.*/-][A-Za-z]+|[_.*-]?[0-9]{1,2})*[*]?")
@@ -26,6 +27,7 @@ _EXPECTED: Final[Mapping[str, str]] = {
     "finite": "expected a finite number",
     "string_pattern": "does not have the expected form",
     "string_too_short": "must not be empty",
+    "string_too_long": "is too long",
     "string": "expected text; put it in quotes if it looks like a number or a date",
     "tuple": "expected a list",
     "dict": "expected a mapping (`key: value` lines)",
@@ -91,18 +93,26 @@ def _problem(one: Any, section: type[Section]) -> str:
     if kind == "extra_forbidden":
         parent = dotted(location[:-1])
         inside = f" in {parent}" if parent else ""
-        return f"unknown key {shown(location[-1])!r}{inside}{suggest(str(location[-1]), _keys(section, location[:-1]))}"
+        known = list(_keys(section, location[:-1]))
+        hint = suggest(str(location[-1]), known) or (f"; known are {', '.join(known)}" if _are_few(known) else "")
+        return f"unknown key {shown(location[-1])!r}{inside}{hint}"
     if kind == "literal_error":
         return f"{where}: expected {_words(context['expected'])}"
     if kind in _LIMITS:
         limit = next(value for key, value in context.items() if key in ("gt", "ge", "le"))
         return f"{where}: must be {_LIMITS[kind]} {limit:.15g}"
-    if kind == "string_pattern_mismatch" and location[-1] == "host":
+    if kind == "string_pattern_mismatch" and location[-1] in ("host", "base_url"):
         return f"{where}: expected an address that begins with https:// or http://"
+    if kind == "model_type" and _are_few(known := list(_keys(section, location))):
+        return f"{where}: {_EXPECTED['model']} with any of {', '.join(known)}"
     for prefix, text in _EXPECTED.items():
         if kind.startswith(prefix):
             return f"{where}: {text}"
     return f"{where}: has a value of the wrong kind"
+
+
+def _are_few(known: list[str]) -> bool:
+    return len(known) <= MOST_NAMED
 
 
 def _words(expected: str) -> str:
@@ -110,19 +120,19 @@ def _words(expected: str) -> str:
     return expected.replace("True", "true").replace("False", "false").replace("'", "")
 
 
-def _keys(section: type[Section], path: Iterable[object]) -> Iterable[str]:
+def _keys(section: type[BaseModel], path: Iterable[object]) -> Iterable[str]:
     """The keys that are known at a path."""
-    steps = list(path)
-    while steps:
-        step = str(steps.pop(0))
-        inner = _section_in(section.model_fields[step].annotation) if step in section.model_fields else None
-        section = inner or section  # a name chosen by the user, such as a detector's, leads no deeper
+    for step in map(str, path):  # a name chosen by the user, such as a detector's, leads no deeper
+        if step in section.model_fields:
+            inner = _model_in(section.model_fields[step].annotation)
+            if inner is None:
+                return ()
+            section = inner
     return section.model_fields
 
 
-def _section_in(annotation: Any) -> type[Section] | None:
-    """The section in an annotation, however deep: what a setting may hold beside a word."""
-    found = section_of(annotation)
-    for inner in () if found else typing.get_args(annotation):
-        found = found or _section_in(inner)
-    return found
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model in an annotation, however deep: what a setting may hold beside a word."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)

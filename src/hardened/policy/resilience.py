@@ -51,7 +51,9 @@ class Target(Section):
     )
     model: str | None = Field(None, description="The model to ask for. Default: that of the request.")
     region: str | None = Field(None, description="Where it keeps data, in your own words; see `residency`.")
-    static: str | None = Field(None, description="A text that is the answer, in place of everything above.")
+    static: str | None = Field(
+        None, min_length=1, description="A text that is the answer, in place of everything above."
+    )
 
 
 class Resilience(Section):

@@ -49,7 +49,7 @@ class Amount(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _of_text(cls, value: Any) -> Any:
-        return _amounts(value) if isinstance(value, str) else value
+        return _amounts(str(value)) if isinstance(value, str | int | float) else value  # a number lacks its unit
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
