@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from budget_bench import Configure
+from opentelemetry import _logs, metrics
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import hardened
 from hardened.spend import alerts, ledger
@@ -18,6 +26,7 @@ from hardened.spend.alerts import Alert
 from hardened.spend.calendar import Calendar
 from hardened.store import current as store_module
 from hardened.store.amounts import Charge, Tally
+from hardened.telemetry import providers
 from hardened.testing import Tokens
 
 USAGE = Tokens(input=0, output=100)  # 0.001 USD
@@ -98,6 +107,86 @@ def test_a_day_that_is_not_like_the_others(configure: Configure, told: list[Aler
     alerts._Seen.looked = float("-inf")  # a minute later
     spend(bench, 1)
     assert [(alert.kind, alert.used, alert.cap, alert.value) for alert in told] == [("forecast", 0.003, 0.001, 3.0)]
+
+
+def test_a_forecast_needs_days_to_go_by(configure: Configure, told: list[Alert]) -> None:
+    bench = configure(spend={"track": True, "alerts": {"forecast": 3}})
+    calendar = Calendar()
+    tallies = tuple(Tally(f"{day}/total", "all", (1, 1, 1), 4e9) for day in calendar.days_before(calendar.now(), 2))
+    store_module.current().run(Charge("past", (), tallies))
+    spend(bench, 1)
+    assert told == []
+
+
+def test_metric_and_event(configure: Configure, told: list[Alert], monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, logs = InMemoryMetricReader(), LoggerProvider()
+    memory = InMemoryLogRecordExporter()
+    logs.add_log_record_processor(SimpleLogRecordProcessor(memory))
+    monkeypatch.setattr(metrics._internal, "_METER_PROVIDER", MeterProvider([reader]))
+    monkeypatch.setattr(_logs._internal, "_LOGGER_PROVIDER", logs)
+    providers.shutdown()
+    bench = configure(budgets={"user": {"month": "0.01 USD"}}, spend={"alerts": {"projected": False}})
+    with hardened.context(user_id="ann@example.org"):
+        spend(bench, 9)
+    (metric,) = [
+        one
+        for resource in json.loads(reader.get_metrics_data().to_json())["resource_metrics"]
+        for scope in resource["scope_metrics"]
+        for one in scope["metrics"]
+        if one["name"] == "hardened.spend.alerts"
+    ]
+    (point,) = metric["data"]["data_points"]
+    assert (point["value"], point["attributes"]) == (
+        1,
+        {"hardened.spend.alert": "used", "hardened.spend.scope": "user"},
+    )
+    (event,) = [one.log_record for one in memory.get_finished_logs()]
+    assert (event.event_name, event.severity_text) == ("hardened.spend.alert", "WARN")
+    assert event.body == "80 % of the budget of user of this month are used: 0.008 of 0.01 USD"
+    assert dict(event.attributes) == {
+        "hardened.spend.alert": "used",
+        "hardened.spend.scope": "user",
+        "hardened.spend.unit": "usd",
+        "hardened.spend.window": "month",
+        "hardened.spend.used": 0.008,
+        "hardened.spend.cap": 0.01,
+        "hardened.spend.value": 80.0,
+    }
+
+
+SPENDER = """
+import sys
+import hardened
+from hardened.policy.active import set_active
+from hardened.policy.load import load
+from hardened.spend import alerts
+from hardened.spend.plan import make_plan
+from hardened.store.amounts import Line, Reserve, Settle
+from hardened.store.current import current
+from hardened.telemetry.context import Ambient
+
+policy = load({"store": {"url": sys.argv[1]}, "budgets": {"global": {"day": "1000 requests"}}}, env={})
+set_active(policy, "test")
+hardened.on_alert(lambda alert: print(f"{alert.value:.0f}", flush=True))
+rules, store = make_plan(policy), current()
+(one,) = rules.applied(Ambient(), None)
+for number in range(250):
+    hold = f"{sys.argv[2]}-{number}"
+    store.run(Reserve(hold, (one.take(1, enforced=True),)))
+    alerts.check(rules, store, [one], store.run(Settle(hold)).used)
+"""
+
+
+def test_of_many_processes_one_tells(tmp_path: Path) -> None:
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", SPENDER, tmp_path / "state.db", str(n)], stdout=subprocess.PIPE, text=True
+        )
+        for n in range(4)
+    ]
+    said = [line for process in running for line in process.communicate()[0].split()]
+    assert [process.returncode for process in running] == [0] * 4
+    assert sorted(said) == ["100", "80"]
 
 
 def test_a_callback_that_fails_keeps_nobody_from_being_told(configure: Configure, told: list[Alert]) -> None:

@@ -1,7 +1,7 @@
 """Who spends fast is told about: once for each budget and window, over all processes that share a store.
 
-An alert goes to the log, the metric `hardened.spend.alerts`, every callback, and a webhook if there is one. Runs in the
-background, after a call was charged.
+An alert goes to the log, the metric `hardened.spend.alerts`, an event of OpenTelemetry, every callback, and a webhook
+if there is one. Runs in the background, after a call was charged.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from hardened.spend.plan import EVERYBODY, NANO, Applied, Plan
 from hardened.store.amounts import Tallies
 from hardened.store.api import Store
 from hardened.store.values import Put
+from hardened.telemetry import semconv
 from hardened.telemetry.faults import report
 
 if TYPE_CHECKING:
@@ -176,10 +177,15 @@ def _once(store: Store, name: str, ttl: float, alert: Alert) -> None:
 
 def tell(alert: Alert) -> None:
     """Let everybody know who wants to."""
+    from hardened.telemetry.events import emit_warning
     from hardened.telemetry.runtime import runtime
 
     _log.warning("hardened: %s", alert)
-    runtime().metrics.record_alert(alert.kind, alert.scope)
+    try:
+        runtime().metrics.record_alert(alert.kind, alert.scope)
+        emit_warning(semconv.SPEND_ALERT, str(alert), _attributes(alert))
+    except Exception as error:  # noqa: BLE001 - as for callbacks
+        report("recording an alert", error)
     for callback in tuple(_callbacks):
         try:
             callback(alert)
@@ -188,6 +194,19 @@ def tell(alert: Alert) -> None:
     address = reveal(active().spend.alerts.webhook)
     if address:  # a thread of its own: the background worker must not wait for a stranger
         threading.Thread(target=_post, args=(address, alert), name="hardened-alert").start()
+
+
+def _attributes(alert: Alert) -> dict[str, str | float]:
+    """What an event says beside its text: nothing of who it is about."""
+    said: dict[str, str | float] = {
+        semconv.SPEND_ALERT: alert.kind,
+        semconv.SPEND_SCOPE: alert.scope,
+        semconv.SPEND_UNIT: alert.unit,
+        semconv.SPEND_USED: alert.used,
+        semconv.SPEND_CAP: alert.cap,
+        semconv.SPEND_VALUE: alert.value,
+    }
+    return said if alert.window is None else {**said, semconv.SPEND_WINDOW: alert.window}
 
 
 def _post(address: str, alert: Alert) -> None:

@@ -119,11 +119,15 @@ MAX_TOKENS_CUT: Final = "hardened.max_tokens.cut"  # true: the answer ended at t
 BREAKER_STATE: Final = "hardened.breaker.state"  # closed, open, half_open
 ERROR_CLASS: Final = "hardened.error.class"  # throttle, provider, client, policy, transport, invalid
 
-# --- Ours: budgets and limits, labels of metrics --------------------------------------------------------------------
+# --- Ours: budgets and limits, labels of metrics; the event of an alert ----------------------------------------------
 
 SPEND_SCOPE: Final = "hardened.spend.scope"  # request, run, conversation, user, feature, tenant, global
 SPEND_UNIT: Final = "hardened.spend.unit"  # usd, tokens, requests
-SPEND_ALERT: Final = "hardened.spend.alert"  # used, projected, forecast
+SPEND_ALERT: Final = "hardened.spend.alert"  # used, projected, forecast; the event's name too
+SPEND_WINDOW: Final = "hardened.spend.window"  # day, month, …
+SPEND_USED: Final = "hardened.spend.used"
+SPEND_CAP: Final = "hardened.spend.cap"  # of a forecast the mean
+SPEND_VALUE: Final = "hardened.spend.value"  # the percentage, the projected amount, or how many times the mean
 
 # --- Ours: streams and content -------------------------------------------------------------------------------------
 
