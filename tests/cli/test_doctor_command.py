@@ -55,6 +55,15 @@ def test_what_is_wrong_is_named_and_nothing_secret(run_apart: Run) -> None:
         assert hidden not in printed + errors
 
 
+def test_strict_without_a_budget_is_a_problem(run_apart: Run) -> None:
+    Path("hardened.yaml").write_text("preset: strict\n")
+    code, printed, _ = run_apart("doctor", "--json")
+    assert code == 1
+    found = findings(printed)["policy policy"]
+    assert found["state"] == "problem"
+    assert "preset strict needs a budget in USD for all calls together" in found["text"]
+
+
 def test_a_destination_that_answers(run_apart: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -51,7 +51,7 @@ def test_a_broken_policy(command: list[str], run: Run) -> None:
 
 
 def test_validate(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("good.yaml").write_text("preset: strict\n")
+    Path("good.yaml").write_text("preset: strict\nbudgets: {global: {day: 50 USD}}\n")
     Path("bad.yaml").write_text("detectors:\n  pi:\n    input: redact\n")
     assert run("policy", "validate", "good.yaml") == (0, "good.yaml is valid\n", "")
     monkeypatch.setenv("HARDENED_MODE", "nonsense")
@@ -61,6 +61,16 @@ def test_validate(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 1
     assert "pi" in json.loads(printed)["problems"][0]
     assert run("policy", "validate", "missing.yaml")[0] == 3
+
+
+def test_strict_needs_a_budget(run: Run) -> None:
+    """In the words of `hardened.configure()`."""
+    Path("strict.yaml").write_text("preset: strict\n")
+    code, _, errors = run("policy", "validate", "strict.yaml")
+    assert code == 1
+    assert errors.startswith("strict.yaml: preset strict needs a budget in USD for all calls together, such as")
+    Path("strict.yaml").write_text("preset: strict\nmode: shadow\n")
+    assert run("policy", "validate", "strict.yaml")[0] == 0
 
 
 def test_schema(run: Run) -> None:

@@ -76,14 +76,48 @@ def test_limits(run: Run, store: SqliteStore) -> None:
     assert (rate["identity"], rate["unit"], rate["cap"]) == ("ann", "requests", 60)
 
 
+def test_limits_that_nobody_has_used_yet(run: Run) -> None:
+    Path("hardened.yaml").write_text(POLICY)
+    code, printed, _ = run("limits")
+    assert code == 0
+    rows = [line.split() for line in printed.splitlines()[1:]]
+    assert [row[:5] for row in rows] == [
+        ["user", "each", "minute", "requests", "0"],
+        ["global", "*", "day", "$0.0000", "$10.00"],
+        ["user", "ann", "minute", "requests", "0"],
+        ["user", "ann", "day", "$0.0000", "$5.00"],
+    ]
+    code, printed, _ = run("limits", "--json")
+    budget = next(row for row in json.loads(printed) if row["scope"] == "global")
+    assert (budget["used"], budget["held"], budget["cap"]) == (0, 0, 10)
+    assert 0 < budget["resets_in_seconds"] <= 25 * 3600
+    assert not Path(".hardened").exists()
+
+
+def test_a_limit_that_somebody_has_used_is_not_shown_again_for_each(run: Run, store: SqliteStore) -> None:
+    shown = json.loads(run("limits", "--json")[1])
+    named = [(row["scope"], row["identity"], row["window"]) for row in shown]
+    assert sorted(named) == [("global", "*", "day"), ("user", "ann", "day"), ("user", "ann", "minute")]
+    assert "each" not in run("limits")[1]
+
+
+def test_counts_of_memory_are_not_shown(run: Run) -> None:
+    Path("hardened.yaml").write_text(POLICY + "store: {url: memory}\n")
+    assert run("limits")[:2] == (1, "The counts are in the memory of each process: set store.url to share them.\n")
+
+
 @pytest.mark.parametrize("command", ["spend", "limits"])
 def test_without_anything_counted_it_says_why_and_creates_nothing(run: Run, command: str) -> None:
     code, printed, _ = run(command)
     assert (code, "no budget is configured" in printed) == (1, True)
-    Path("hardened.yaml").write_text(POLICY)
-    code, printed, _ = run(command)
-    assert (code, printed) == (1, "Nothing was counted yet.\n")
     assert run(command, "--json")[0] == 1
+    assert not Path(".hardened").exists()
+
+
+def test_before_anything_was_spent(run: Run) -> None:
+    Path("hardened.yaml").write_text(POLICY)
+    assert run("spend")[:2] == (1, "Nothing was counted yet.\n")
+    assert run("spend", "--json")[0] == 1
     assert not Path(".hardened").exists()
 
 

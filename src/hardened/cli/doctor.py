@@ -95,6 +95,7 @@ def _installation() -> Iterator[Finding]:
 
 def _policy() -> Generator[Finding, None, Policy]:
     """Yields findings; returns the policy, the one that stands in if it is broken."""
+    from hardened.policy.active import refuse_without_budget
     from hardened.policy.compile import compile
     from hardened.policy.load import POLICY_VARIABLE, PREFIX, load_safe, load_with_source
     from hardened.policy.summary import describe
@@ -102,6 +103,7 @@ def _policy() -> Generator[Finding, None, Policy]:
     try:
         loaded = load_with_source()
         compile(*loaded)
+        refuse_without_budget(loaded)
     except PolicyError as error:
         advice = "`hardened policy validate FILE` checks again; until then private data is redacted and nothing blocked"
         yield Finding("policy", "policy", "problem", str(error), advice)

@@ -84,12 +84,15 @@ def run_show(options: argparse.Namespace) -> int:
 
 def run_validate(options: argparse.Namespace) -> int:
     """`hardened policy validate`"""
+    from hardened.policy.active import refuse_without_budget
     from hardened.policy.compile import compile
     from hardened.policy.load import load_with_source
 
     options.file.open("rb").close()  # what cannot be read is another answer than what is wrong
     try:
-        compile(*load_with_source(options.file, env={}))
+        loaded = load_with_source(options.file, env={})
+        compile(*loaded)
+        refuse_without_budget(loaded)
     except PolicyError as error:
         problems = [output.clean(line) for line in str(error).splitlines()]
         if options.json:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from hardened.cli import output
 from hardened.cli.output import Cell, Colour, Column
@@ -29,9 +30,9 @@ def add_to(commands: Any) -> None:
     spend.set_defaults(run=run_spend)
     limits = commands.add_parser(
         "limits",
-        help="every budget and limit that is in use, and how full it is",
-        description="Show every budget and limit that is in use: what is used, what is held by calls, and the cap.",
-        epilog="Exit codes: 0 shown, 1 nothing was counted yet, 3 the store cannot be read.",
+        help="every budget and limit, and how full it is",
+        description="Show every budget and limit: what is used, what is held by calls, the cap, and when it is reset.",
+        epilog="Exit codes: 0 shown, 1 there are none, or the counts are not shared, 3 the store cannot be read.",
     )
     limits.add_argument("--json", action="store_true", help="print JSON")
     limits.set_defaults(run=run_limits)
@@ -77,10 +78,11 @@ def run_spend(options: argparse.Namespace) -> int:
 def run_limits(options: argparse.Namespace) -> int:
     """`hardened limits`"""
     from hardened.spend.plan import make_plan
+    from hardened.store.current import is_shared
 
     policy, store = opened()
     plan = make_plan(policy)
-    rows = _limits(plan, store) if store else []
+    rows = _limits(plan, store) if is_shared(policy) else []
     if options.json:
         output.print_json(rows)
         return 0 if rows else 1
@@ -144,33 +146,58 @@ def _row(name: str, one: Any) -> list[str]:
     ]
 
 
-def _limits(plan: Plan, store: Store) -> list[dict[str, Any]]:
-    """Every budget and rate of now that was used, in units of the user."""
-    from hardened.spend.plan import NANO
+EACH: Final = "each"
+"""Who a limit is for that nobody has used yet, and that each user, feature, … has for itself."""
+
+
+def _limits(plan: Plan, store: Store | None) -> list[dict[str, Any]]:
+    """Every budget and rate of now, in units of the user: first those that were used, then the others."""
     from hardened.store.amounts import Counts, Levels
 
     rows: list[dict[str, Any]] = []
-    counts = {key: (count.used, count.held) for key, count in store.run(Counts()).items()}
-    for key, (used, held) in sorted((counts | {key: (level, 0) for key, level in store.run(Levels()).items()}).items()):
+    used: set[tuple[Limit, str]] = set()
+    counts = {key: (count.used, count.held) for key, count in store.run(Counts()).items()} if store else {}
+    levels = {key: (level, 0) for key, level in store.run(Levels()).items()} if store else {}
+    for key, amounts in sorted((counts | levels).items()):
         scope, window, unit, period, identity = key.split("/", 4)
         limit = _find(plan, scope, window, unit, identity)
-        current = plan.calendar.current(limit.window) if limit and limit.window and period != "rate" else None
-        if limit is None or (current and current.name != period):
-            continue
-        scale = NANO if unit == "usd" else 1
-        rows.append(
-            {
-                "scope": scope,
-                "identity": identity,
-                "window": limit.window,
-                "unit": unit,
-                "used": used / scale,
-                "held": held / scale,
-                "cap": limit.cap / scale,
-                "resets_in_seconds": round(current.end - plan.calendar.now()) if current else None,
-            }
-        )
-    return rows
+        if limit is not None and _is_now(plan, limit, period):
+            rows.append(_said(plan, limit, identity, *amounts))
+            used |= {(limit, identity), (limit, EACH)}
+    unused = ((limit, who) for limit, who in _configured(plan) if (limit, who) not in used)
+    return rows + [_said(plan, limit, who, 0, 0) for limit, who in unused]
+
+
+def _configured(plan: Plan) -> Iterator[tuple[Limit, str]]:
+    """The limits of the policy, and whom they are for."""
+    from hardened.spend.plan import EVERYBODY
+
+    for scope, limits in plan.limits.items():
+        yield from ((limit, EVERYBODY if scope == "global" else EACH) for limit in limits)
+    for (_, name), limits in plan.named.items():
+        yield from ((limit, name) for limit in limits)
+
+
+def _is_now(plan: Plan, limit: Limit, period: str) -> bool:
+    """Whether a count is that of the current window."""
+    return limit.window is None or limit.refills or plan.calendar.current(limit.window).name == period
+
+
+def _said(plan: Plan, limit: Limit, identity: str, used: int, held: int) -> dict[str, Any]:
+    from hardened.spend.plan import NANO
+
+    scale = NANO if limit.unit == "usd" else 1
+    current = plan.calendar.current(limit.window) if limit.window and not limit.refills else None
+    return {
+        "scope": limit.scope,
+        "identity": identity,
+        "window": limit.window,
+        "unit": limit.unit,
+        "used": used / scale,
+        "held": held / scale,
+        "cap": limit.cap / scale,
+        "resets_in_seconds": round(current.end - plan.calendar.now()) if current else None,
+    }
 
 
 def _find(plan: Plan, scope: Any, window: str, unit: str, identity: str) -> Limit | None:

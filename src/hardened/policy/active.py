@@ -111,7 +111,7 @@ def configure(policy: Source | None = None, **overrides: Any) -> Policy:
         amended = _state.loaded if policy is None and _state.explicit else None
         chosen = load_with_source(amended.policy if amended else policy, overrides=overrides)
         compile(*chosen)
-        _refuse_without_budget(chosen)
+        refuse_without_budget(chosen)
         if amended is None:
             _choose(chosen)
         elif chosen.policy != amended.policy:
@@ -126,13 +126,13 @@ def _loaded() -> Loaded:
         if _state.loaded is None:
             try:
                 _state.loaded = load_with_source()
-                _refuse_without_budget(_state.loaded)
+                refuse_without_budget(_state.loaded)
             except PolicyError as error:
                 _state.loaded = _stand_in(error)
         return _state.loaded
 
 
-def _refuse_without_budget(loaded: Loaded) -> None:
+def refuse_without_budget(loaded: Loaded) -> None:
     """Preset `strict` promises that money has a limit. Raises PolicyError where it has none."""
     if loaded.policy.preset == "strict" and loaded.policy.mode == "enforce" and not _has_global_budget(loaded.policy):
         raise PolicyError(
