@@ -13,10 +13,12 @@ import inspect
 import logging
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Set, ValuesView
 from contextlib import contextmanager
-from types import ModuleType
-from typing import Any, Protocol, cast
+from types import ModuleType, NoneType
+from typing import Any, Final, Protocol, cast
+
+from pydantic import BaseModel
 
 from hardened_instrumentation.calls import Call, Compose, Handler, Reply, Send
 from hardened_instrumentation.drive import Exchange, active
@@ -239,7 +241,7 @@ def _begin(client: Any, options: Any, stream: bool, describe: Describe, current:
     handler = current.handler
     if handler is None or active() is not None:
         return None
-    _read_iterators(options)  # what an iterator of the application raises is its own
+    _make_plain(options)  # what an iterator of the application raises is its own
     try:
         call = describe(client, options, stream)
     except Exception as error:  # noqa: BLE001 - the application's call is worth more than our view of it
@@ -249,27 +251,38 @@ def _begin(client: Any, options: Any, stream: bool, describe: Describe, current:
     return None if flow is None else Exchange(flow, call)
 
 
-def _read_iterators(options: Any) -> None:
-    """Make lists of the iterators in a request, as its JSON will: nobody could look at them and then send them."""
+def _make_plain(options: Any) -> None:
+    """Have the request as its JSON will be. What an SDK hands on as it is, nobody could look at: models of its own
+    answers, tuples, and iterators, which can be read only once."""
     body = options.json_data
-    read = _listed(body)
-    if read is not body:
-        options.json_data = read
+    plain = _plain(body)
+    if plain is not body:
+        options.json_data = plain
 
 
-def _listed(value: Any) -> Any:
-    """`value` with lists for iterators; the same object if there are none."""
-    if isinstance(value, Iterator):
-        return [_listed(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+def _plain(value: Any) -> Any:
+    """`value` in dicts and lists; the same object if it is that already."""
+    if type(value) in _SCALARS:
+        return value
     if type(value) is dict:
         entries = cast(dict[Any, Any], value)
-        changed = {key: new for key, entry in entries.items() if (new := _listed(entry)) is not entry}
+        changed = {key: new for key, entry in entries.items() if (new := _plain(entry)) is not entry}
         return {**entries, **changed} if changed else entries
     if type(value) is list:
         items = cast(list[Any], value)
-        listed = [_listed(item) for item in items]
-        return listed if any(new is not old for new, old in zip(listed, items, strict=True)) else items
+        plain = [_plain(item) for item in items]
+        return plain if any(new is not old for new, old in zip(plain, items, strict=True)) else items
+    if isinstance(value, BaseModel):  # as the SDKs' `_utils/_json.py` has it
+        excluded = getattr(value, "__api_exclude__", None)
+        return value.model_dump(exclude_unset=True, mode="json", by_alias=True, exclude=excluded)
+    if isinstance(value, Mapping):
+        return _plain(dict(value))  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, Iterator | tuple | Set | ValuesView):
+        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return value
+
+
+_SCALARS: Final = frozenset((str, int, float, bool, NoneType))
 
 
 @functools.cache

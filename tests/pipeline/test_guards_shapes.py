@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from anthropic.types import TextBlock
 from leaky import ANSWER, CLEAN, LeakyProvider, assert_clean, joined, texts
 from shapes import QUESTION, SHAPES, Clients
 from traces import KEY, Configure
@@ -170,6 +172,25 @@ def test_what_can_be_read_once_only_is_guarded_too(
     shared.anthropic.messages.create(model="claude-haiku-4-5", max_tokens=9, messages=messages)
     sent = json.dumps(leaky.requests[-1].json)
     assert KEY not in sent and "key [" in sent
+
+
+def test_what_an_sdk_hands_on_as_it_is_is_guarded_too(
+    leaky: LeakyProvider, shared: Clients, configure: Configure
+) -> None:
+    configure()
+    said = TextBlock(type="text", text=f"key {KEY}")  # as applications put an answer into the next request
+    views = {"only": {"type": "text", "text": f"view {KEY}"}}.values()
+    messages: Any = (
+        {"role": "user", "content": f"tuple {KEY}"},
+        {"role": "assistant", "content": [said]},
+        MappingProxyType({"role": "user", "content": views}),
+    )
+    shared.anthropic.messages.create(model="claude-haiku-4-5", max_tokens=9, messages=messages)
+    sent = leaky.requests[-1].json
+    assert KEY not in json.dumps(sent)
+    assert [message["role"] for message in sent["messages"]] == ["user", "assistant", "user"]
+    assert sent["messages"][1]["content"] == [{"type": "text", "text": "key [OPENAI_API_KEY]"}]
+    assert sent["messages"][2]["content"][0]["text"].startswith("view [")
 
 
 def test_what_the_applications_iterator_raises_is_raised(shared: Clients, configure: Configure) -> None:
