@@ -319,10 +319,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Somewhere else to send a call. Without an address it is the client's own, with another key."""
+    """Somewhere else to send a call. Without an address it is the client's own, with another key.
+
+    `speaks` names the SDK whose wire is spoken there, where that is not the call's.
+    """
 
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    speaks: str | None = None
 
 
 @dataclass(slots=True)
@@ -330,7 +334,8 @@ class Send(Effect[Reply]):
     """Let the SDK send the call. A flow may send several times: the last answer is delivered, the others are dropped.
 
     `scope` is entered around the SDK's work, in its frame. `attempt` is how often the flow has sent the call before.
-    With `to` it goes there instead of to the client's own address.
+    With `to` it goes there instead of to the client's own address. Where another wire is spoken there, `body` is the
+    request in that wire, and the reply comes in it too.
     """
 
     call: Call
@@ -338,6 +343,7 @@ class Send(Effect[Reply]):
     attempt: int = 0
     limits: Limits | None = None
     to: Destination | None = None
+    body: Json | None = None
 
 
 @dataclass(slots=True)

@@ -1,4 +1,5 @@
-"""The same call through another client of the same SDK: with another key, or to another service that speaks its wire.
+"""The same call through another client of the same SDK: with another key, or to another service, even one that speaks
+the wire of another SDK, which need not be installed.
 
 A credential of the application goes nowhere but where the application sends it: a client for another address is made
 anew, with nothing but the key of that address, and headers that may hold a secret are left out.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -24,9 +26,26 @@ CLASSES: Final[Mapping[str, tuple[str, str]]] = {
 CREDENTIALS: Final = ("admin_api_key", "auth_token", "organization", "project")
 """What a new client may have found in the environment, and belongs to the account that it knows from there."""
 
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How a provider is asked for the next turn of a conversation: below which path, with which headers."""
+
+    path: str
+    headers: Mapping[str, str]  # `{key}` stands for the key
+
+
+SERVICES: Final[Mapping[str, Service]] = {
+    "openai": Service("/chat/completions", {"Authorization": "Bearer {key}"}),
+    "groq": Service("/openai/v1/chat/completions", {"Authorization": "Bearer {key}"}),
+    "anthropic": Service("/v1/messages", {"X-Api-Key": "{key}", "anthropic-version": "2023-06-01"}),
+}
+"""By SDK, what it would do itself."""
+
 _SECRET: Final = re.compile(
     r"(?i)^(?!idempotency-key$).*(?:auth|key|token|secret|cookie|password|openai-(?:organization|project))"
 )
+_OF_A_WIRE: Final = re.compile(r"(?i)(?:openai|anthropic)-")
 
 _clients: WeakKeyDictionary[Any, dict[Destination, Any]] = WeakKeyDictionary()
 
@@ -48,6 +67,21 @@ def _new(client: Any, sdk: str, to: Destination) -> Any:
         if getattr(made, name, None) is not None:
             setattr(made, name, None)
     return made
+
+
+def in_other_wire(sdk: str, to: Destination, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What to change in the options of an SDK's request so that one who speaks another wire understands it.
+
+    Args:
+        sdk: whose options they are.
+        to: with the SDK that speaks that wire.
+        given: the headers that the request has.
+    """
+    service = SERVICES[to.speaks or sdk]
+    kept = {name: value for name, value in harmless(given).items() if not _OF_A_WIRE.match(name)}
+    unsaid = dict.fromkeys(SERVICES[sdk].headers, sys.modules[sdk]._types.Omit())
+    said = {name: value.format(key=to.api_key) for name, value in service.headers.items()}
+    return {"url": service.path, "params": {}, "headers": {**kept, **unsaid, **said}}
 
 
 def harmless(headers: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from hardened_instrumentation.calls import Call, Compose, Handler, Reply, Send
 from hardened_instrumentation.drive import Exchange, active
-from hardened_instrumentation.elsewhere import client_for, harmless
+from hardened_instrumentation.elsewhere import client_for, harmless, in_other_wire
 from hardened_instrumentation.framing import dump_json, parse_json
 from hardened_instrumentation.http_reply import HttpReply, limit_silence, response_class
 from hardened_instrumentation.patches import Patches, SeamMissing
@@ -327,13 +327,19 @@ def _apply(effect: Send, client: Any, options: Any, key: str | None) -> Any:
     """The options with what the flow has changed; the application's own objects stay as they are."""
     call = effect.call
     update: dict[str, Any] = {}
-    if call.body is not None and call.body_changed:
-        update["json_data"] = call.body
+    body = effect.body or (call.body if call.body_changed else None)
+    if body is not None:
+        update["json_data"] = body
         update["extra_json"] = None
         if getattr(options, "content", None) is not None:  # the body came as bytes, and goes as bytes
-            update["json_data"], update["content"] = None, dump_json(call.body)
-    given = _mapping(options.headers)
-    headers = _headers(effect, given if effect.to is None or effect.to.base_url is None else harmless(given))
+            update["json_data"], update["content"] = None, dump_json(body)
+    given = headers = _mapping(options.headers)
+    if effect.to is not None and effect.to.speaks is not None:
+        update |= in_other_wire(call.sdk, effect.to, given)
+        headers = update["headers"]
+    elif effect.to is not None and effect.to.base_url is not None:
+        headers = harmless(given)
+    headers = _headers(effect, headers)
     if headers is not given:
         update["headers"] = headers
     if call.max_retries is not None:

@@ -63,18 +63,18 @@ def test_another_service_answers(
     waits: list[float],
     configure: Configure,
 ) -> None:
-    traces = configure(**to(other))
+    served = {"openai": "backup", "anthropic": "twin"}[callers[name].sdk]
+    traces = configure(**{**to(other), "routes": {"default": [served]}})
     provider.default = DOWN
     other.default = Reply(text="Paris")
     assert callers[name].call(provider) == "Paris"
     (request,) = other.requests
-    served = {"openai": "backup", "anthropic": "twin"}[callers[name].sdk]
     assert request.json["model"] == {"backup": "gpt-4o", "twin": "claude-opus-4-6"}[served]
     assert OTHER_KEY in (request.headers.get("authorization", "") + request.headers.get("x-api-key", ""))
     assert len(provider.requests) == 2, "once more, then the next"
     span = traces.call()
     assert (span.attributes["hardened.served_by"], span.error_type) == (served, None)
-    assert span.attributes["server.port"] == provider.port
+    assert span.attributes["server.port"] == other.port
 
 
 def test_the_sdks_own_types(provider: FakeProvider, other: FakeProvider, waits: Any, configure: Configure) -> None:

@@ -175,6 +175,7 @@ class MessageReader:
         self._late = Late()
         self._delta_types: dict[tuple[Any, ...], Any] = {}
         self._stopped = False
+        self._counted = False
 
     def read(self, event: WireEvent) -> EventView:
         return self._late.sort(self._view(event), self._text)
@@ -195,7 +196,9 @@ class MessageReader:
                 return EventView(snapshots=_snapshots(message, "start"))
         elif kind == "message_delta":
             self._message.update({key: value for key, value in as_dict(data.get("delta")).items() if value is not None})
-            self._usage.update({key: value for key, value in as_dict(data.get("usage")).items() if value is not None})
+            counts = {key: value for key, value in as_dict(data.get("usage")).items() if value is not None}
+            self._usage.update(counts)
+            self._counted = self._counted or "output_tokens" in counts
         elif kind == "message_stop":
             self._stopped = True
         elif isinstance(data.get("completion"), str):
@@ -259,12 +262,19 @@ class MessageReader:
         return WireEvent("content_block_delta", data, b"", changed=True)
 
     def response(self) -> ResponseView:
-        body = {**self._message, "usage": self._usage or None, "content": self._content()}
+        body = {**self._message, "usage": self._counts() or None, "content": self._content()}
         view = Messages().response(body)
         view.complete = self._stopped or self._message.get("stop_reason") is not None  # only `message_stop` is missing
         if not self._stopped and body.get("stop_reason") is None:
             view.finish_reasons = ()
         return view
+
+    def _counts(self) -> Json:
+        """The usage as far as it was counted. The first event has the output of a moment, and nothing for a service
+        that counts at the end."""
+        if self._counted:
+            return self._usage
+        return {name: count for name, count in self._usage.items() if count and name != "output_tokens"}
 
     def _content(self) -> list[Json]:
         found: list[Json] = []

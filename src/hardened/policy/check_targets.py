@@ -37,7 +37,7 @@ def _problem(target: Target) -> str | None:
     if target.static is not None:
         return None if not any(others) else "a static text has no provider, address, key, model or region"
     if target.provider is None:
-        return "say its provider: the SDK whose calls it can serve (openai, anthropic, groq); or a static text"
+        return "say its provider: the SDK whose wire it speaks (openai, anthropic, groq); or a static text"
     if target.api_key is not None and reveal(target.api_key, os.environ) is None:
         return "the variable of its api_key is not set"
     if target.base_url is not None and target.api_key is None:

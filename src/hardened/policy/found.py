@@ -83,10 +83,10 @@ def _has_keys(env: Mapping[str, str]) -> bool:
 
 
 def _leave(routes: Any, data: Data) -> bool:
-    """Whether routes may lead to other addresses."""
+    """Whether routes may lead to other addresses or accounts."""
     targets = data.get("targets")
     names: Data = cast("Data", targets) if isinstance(targets, Mapping) else {}
-    return bool(routes) and any(at(names, (name, "base_url")) for name in names)
+    return bool(routes) and any(at(names, (name, key)) for name in names for key in ("base_url", "api_key"))
 
 
 RULES: Final = (
@@ -96,7 +96,7 @@ RULES: Final = (
         "it would send keys there that are not in this file",
         matters=_has_keys,
     ),
-    _Rule(("routes",), _leave, "a target with a base_url would get the users' questions"),
+    _Rule(("routes",), _leave, "a target with an address or key of its own would get the users' questions"),
     _Rule(("store", "url"), _is_elsewhere, "counts, with the names of users, would be kept there"),
     _Rule(
         ("spend", "alerts", "webhook"),

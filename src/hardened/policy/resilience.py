@@ -41,15 +41,20 @@ class Target(Section):
     """Somebody who can answer when the client's own service does not."""
 
     provider: Literal["openai", "anthropic", "groq"] | None = Field(
-        None, description="The SDK whose calls it can serve; required unless it is a `static` text."
+        None, description="The SDK whose wire it speaks; required unless it is a `static` text."
     )
     base_url: str | None = Field(
-        None, pattern="^https?://", description="Where it is. Default: where the client's own service is."
+        None,
+        pattern="^https?://",
+        description="Where it is. Default: where the client's own service is, or the provider of another wire.",
     )
     api_key: SecretCredential | None = Field(
-        None, description="Its key, as `env:HARDENED_…`. Required with `base_url`; default: the client's own."
+        None,
+        description="Its key, as `env:HARDENED_…`. Required with `base_url`, or for another wire.",
     )
-    model: str | None = Field(None, description="The model to ask for. Default: that of the request.")
+    model: str | None = Field(
+        None, description="The model to ask for. Required for another wire; default: that of the request."
+    )
     region: str | None = Field(None, description="Where it keeps data, in your own words; see `residency`.")
     static: str | None = Field(
         None, min_length=1, description="A text that is the answer, in place of everything above."

@@ -6,8 +6,9 @@ The only place that sends again: the SDK's own retries are off.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,7 +31,8 @@ from hardened.resilience.permits import permits
 from hardened.resilience.plan import Plan, current
 from hardened.resilience.retry_budget import budget
 from hardened.resilience.streams import Faulty, Opening, StreamCheck
-from hardened.resilience.targets import PRIMARY, Target, unservable
+from hardened.resilience.targets import PRIMARY, Foreign, Target, Unservable, prepared
+from hardened.resilience.translation.fields import Refused
 from hardened.resilience.window import Size
 from hardened.spend.ledger import not_billed
 from hardened.store.breaker import Event
@@ -95,40 +97,51 @@ class _Attempts:
         self._record = record
         self._retries = (call.retries if plan.retries is None else plan.retries) or 0
         self._body = call.body
+        self._home = call.provider, call.server_address, call.server_port
         self._sent = 0
         self._began = time.monotonic()
         own = None if plan.deadline is None else self._began + plan.deadline
         self._deadline = _least(own, record.deadline)
-        self._targets = [Target(PRIMARY, call.sdk), *self._fallbacks()]
+        self._named = self._plan.fallbacks(record.feature)
         if plan.retry_budget is not None:
             budget.called(plan.retry_budget)
 
+    @cached_property
     def _fallbacks(self) -> list[Target]:
-        """The targets after the client's own that can serve this call; why others cannot is recorded."""
+        """The targets after the client's own that can serve this call; why others cannot is recorded.
+
+        Only asked for when something has failed: to say a request in another wire takes time.
+        """
         found: list[Target] = []
-        for target in self._plan.fallbacks(self._record.feature):
-            reason = unservable(self._call, target, self._plan.regions(self._record.tenant))
-            if reason is None:
-                found.append(target)
-            else:
-                self._record.target_skipped(target.name, reason)
+        for target in self._named:
+            try:
+                found.append(prepared(self._call, target, self._plan.regions(self._record.tenant)))
+            except Unservable as reason:
+                self._record.target_skipped(target.name, str(reason))
         return found
+
+    def _targets(self) -> Iterator[Target]:
+        yield Target(PRIMARY, self._call.sdk)
+        yield from self._fallbacks
+
+    def _more(self, place: int) -> bool:
+        """Whether others can be asked after the target at this place."""
+        return place < len(self._fallbacks)
 
     def send(self) -> Generator[Effect[Any], Any, Answer]:
         failures: list[Failure] = []
         too_dear: list[HardenedError] = []
-        for place, target in enumerate(self._targets):
-            more = place + 1 < len(self._targets)
+        for place, target in enumerate(self._targets()):
             if target.static is not None:
                 reply = yield from perform(statics.compose(self._call, target.static))
                 return self._served(target, Answer(reply))
             window = self._size.exceeds(target) if self._size is not None else None
-            if more and window is not None:
+            if window is not None and self._more(place):
                 self._record.target_skipped(target.name, f"the context window of its model is {window} tokens")
                 continue
             health = Health(target.health_name(self._call), self._plan.breaker if self._call.operation else None)
             gate = yield from health.allows()
-            if more and not gate.allowed:
+            if not gate.allowed and self._more(place):
                 self._record.target_skipped(target.name, "its breaker is open")
                 continue
             self._aim(target)
@@ -138,11 +151,11 @@ class _Attempts:
                 health.tell_later("neutral")
                 self._failed(billed=False)
                 self._record.target_skipped(target.name, OVER_BUDGET)
-                if not more and not failures:
+                if not failures and not self._more(place):
                     raise
                 too_dear.append(refused)
                 continue
-            result = yield from self._ask(target, health, more=more)
+            result = yield from self._ask(target, health, place)
             if isinstance(result, Answer):
                 return self._served(target, result)
             failures.append(result)
@@ -150,8 +163,8 @@ class _Attempts:
                 break
         raise _told(failures, too_dear)
 
-    def _ask(self, target: Target, health: Health, *, more: bool) -> Generator[Effect[Any], Any, Answer | Failure]:
-        """Send to one target, again if need be. `more`: whether others can be asked after it."""
+    def _ask(self, target: Target, health: Health, place: int) -> Generator[Effect[Any], Any, Answer | Failure]:
+        """Send to one target, again if need be. `place`: how many came before it."""
         attempt = 0
         while True:
             limits = self._limits()
@@ -166,13 +179,18 @@ class _Attempts:
             try:
                 self._record.sending(self._sent)
                 scope = self._record.scope()
-                reply = yield from perform(Send(self._call, scope, self._sent, limits, target.destination))
+                foreign = target.foreign
+                body = foreign.body if foreign else None
+                reply = yield from perform(Send(self._call, scope, self._sent, limits, target.destination, body))
+                if foreign is not None:
+                    self._translate(reply, foreign)
                 yield from self._inspect(reply, limits)
             except Exception as error:
-                found = error.fault if isinstance(error, Faulty) else of_error(self._call.sdk, error)
+                found = error.fault if isinstance(error, Faulty) else of_error(target.provider or "", error)
                 if found is None:
                     health.tell_later("neutral")
                     raise
+                more = self._more(place)
                 gate = yield from health.tell("fail" if found.counts else "neutral")
                 wait = None if more and gate.state != "closed" else self._wait(found, attempt, more=more)
                 self._record.attempt_failed(self._sent, target.name, found.kind, found.code, wait)
@@ -216,13 +234,26 @@ class _Attempts:
     def _aim(self, target: Target) -> None:
         """Make the call one for `target`."""
         call = self._call
-        if target.model is not None and self._body is not None:
-            call.replace({**self._body, "model": target.model})
+        body = self._body if target.model is None else {**(self._body or {}), "model": target.model}
+        if body is not None and body is not call.body:
+            call.replace(body)
+        call.provider, call.server_address, call.server_port = self._home
         if target.destination is not None and target.destination.base_url is not None:
             address = urlsplit(target.destination.base_url)
             call.server_address = address.hostname
             call.server_port = address.port or (443 if address.scheme == "https" else 80)
-            call.provider = provider_of_host(address.hostname or "", call.provider)
+            default = target.destination.speaks or call.provider
+            call.provider = provider_of_host(address.hostname or "", default)
+
+    def _translate(self, reply: Reply, foreign: Foreign) -> None:
+        """Let everybody from here on see the answer in the call's own wire. Raises `Faulty`."""
+        if reply.kind == "events":
+            reply.attach(foreign.translation.events(self._body or {}))
+        elif isinstance(reply.body, dict):
+            try:
+                reply.replace(foreign.translation.answer(reply.body))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+            except Refused:
+                raise Faulty(fault("invalid", "untranslatable", again=False)) from None
 
     def _enter(self, name: str) -> Generator[Effect[Any], Any, Callable[[], None]]:
         """Wait for a place at the target; returns what gives it back."""
@@ -250,7 +281,7 @@ class _Attempts:
     def _served(self, target: Target, answer: Answer) -> Answer:
         outcome = CallOutcome(target.name, target.static is not None, self._sent)
         remember(outcome)
-        if len(self._targets) > 1:
+        if self._named:
             answer.reply.label(SERVED_BY, target.name)
             self._record.served_by(target.name, degraded=outcome.degraded)
         return answer

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, Final
+from collections.abc import Generator
+from typing import Any
 
 from hardened.errors import InputTooLong, as_sdk_error
+from hardened.resilience.limit_names import LIMIT_NAMES, limit_name
 from hardened.resilience.plan import current
 from hardened.resilience.targets import PRIMARY, Target
 from hardened.resilience.window import Size, measure
@@ -14,21 +15,10 @@ from hardened.spend.tokens import estimate_request
 from hardened.telemetry.record import CallRecord
 from hardened_instrumentation.calls import Call, Effect, Json
 
-NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "chat/completions": ("max_completion_tokens", "max_tokens"),
-    "completions": ("max_tokens",),
-    "responses": ("max_output_tokens",),
-    "messages": ("max_tokens",),
-}
-"""What each API calls the most tokens of an answer, by route; the first is what it is called today."""
-
-NEW_NAME: Final = frozenset({"openai", "azure.ai.openai", "groq"})
-"""Services that know `max_completion_tokens`; others that copy the API may only know the older name."""
-
 
 def limit_output(call: Call, record: CallRecord) -> None:
     """Say how long the answer may be, as the policy has it, where the application has not said so itself."""
-    names = NAMES.get(call.route)
+    names = LIMIT_NAMES.get(call.route)
     limit = current().max_tokens_of(record.feature)
     if limit is None or names is None or call.body is None or call.method != "post" or call.operation is None:
         return
@@ -36,7 +26,7 @@ def limit_output(call: Call, record: CallRecord) -> None:
         return
     model = call.body.get("model")
     limit = min(limit, max_output(model)) if isinstance(model, str) else limit
-    body: Json = {**call.body, names[0 if call.provider in NEW_NAME else -1]: limit}
+    body: Json = {**call.body, limit_name(call.route, call.provider): limit}
     call.replace(body)
     record.output_limited(limit)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hardened.resilience.statics import unfit
-from hardened_instrumentation.calls import Call, Destination
+from hardened.resilience.translation.fields import Refused
+from hardened.resilience.translation.pairs import Translation, between
+from hardened_instrumentation.calls import Call, Destination, Json
+from hardened_instrumentation.routes import provider_of_host
 
 PRIMARY: Final = "primary"
 """The name of the client's own service."""
@@ -23,6 +26,31 @@ ELSEWHERE_UNKNOWN: Final = frozenset(
 """Keys of a request that speak of something that only one account has."""
 
 
+ADDRESSES: Final[Mapping[str, str]] = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+    "groq": "https://api.groq.com",
+}
+"""Where a provider is asked that speaks another wire than the call, if the policy does not say it."""
+
+
+class Unservable(Exception):
+    """Why a target cannot serve a call; its text has nothing of the request but names of fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A call in the wire of the one who shall answer it.
+
+    Attributes:
+        body: the request.
+        translation: how its answer becomes one for the application.
+    """
+
+    body: Json
+    translation: Translation
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One that can serve a call.
@@ -34,6 +62,7 @@ class Target:
         model: the model to ask for; `None`: the one of the request.
         region: where it keeps its data, for residency.
         static: the text that it answers.
+        foreign: the request that it gets, if it speaks another wire than the call.
     """
 
     name: str
@@ -42,17 +71,18 @@ class Target:
     model: str | None = None
     region: str | None = None
     static: str | None = None
+    foreign: Foreign | None = None
 
     def health_name(self, call: Call) -> str:
         """What its health is kept under: same service, same model, same account."""
         base_url = self.destination.base_url if self.destination else None
         host = urlsplit(base_url).netloc if base_url else f"{call.server_address}:{call.server_port}"
         model = self.model or (call.body or {}).get("model") or "-"
-        return f"{self.name}/{call.sdk}/{host}/{model}"[:200]
+        return f"{self.name}/{self.provider or call.sdk}/{host}/{model}"[:200]
 
 
-def unservable(call: Call, target: Target, regions: tuple[str, ...] | None) -> str | None:
-    """Why `target` cannot serve `call`; `None` if it can.
+def prepared(call: Call, target: Target, regions: tuple[str, ...] | None) -> Target:
+    """`target` as it can serve `call`. Raises `Unservable` with the reason if it cannot.
 
     Args:
         call: with the body that will be sent.
@@ -60,20 +90,43 @@ def unservable(call: Call, target: Target, regions: tuple[str, ...] | None) -> s
         regions: where the data may go; `None`: anywhere.
     """
     if call.body is None or call.operation in (None, "fetch_response"):
-        return "this is no call of a model"
+        raise Unservable("this is no call of a model")
     if target.static is not None:
-        return unfit(call, target.static)
+        reason = unfit(call, target.static)
+        if reason is not None:
+            raise Unservable(reason)
+        return target
     if regions is not None and target.region not in regions:
-        return "its region is not allowed"
-    if target.provider != call.sdk:
-        return f"it speaks {target.provider}, the call {call.sdk}"
+        raise Unservable("its region is not allowed")
+    provider = target.provider or ""
+    if provider != call.sdk:
+        translation = between(call.route, provider)
+        if translation is None:
+            raise Unservable(f"it speaks {provider}, the call {call.sdk}")
+        return _translated(call.body, target, provider, translation)
     if call.operation not in WORDS and target.model not in (None, call.body.get("model")):
-        return f"only the model that was asked for can serve {call.route}"
+        raise Unservable(f"only the model that was asked for can serve {call.route}")
     if target.destination is not None:
         bound = next((key for key in _keys(call.body) if key in ELSEWHERE_UNKNOWN), None)
         if bound is not None:
-            return f"the request has {bound}, which only one account knows"
-    return None
+            raise Unservable(f"the request has {bound}, which only one account knows")
+    return target
+
+
+def _translated(body: Json, target: Target, provider: str, translation: Translation) -> Target:
+    """A target that speaks another wire, with the request in that wire. Raises `Unservable`."""
+    key = target.destination.api_key if target.destination else None
+    if key is None:
+        raise Unservable(f"it speaks {provider}, and has no api_key for that")
+    if target.model is None:
+        raise Unservable(f"it speaks {provider}, and has no model of its own")
+    address = (target.destination.base_url if target.destination else None) or ADDRESSES[provider]
+    service = provider_of_host(urlsplit(address).hostname or "", provider)
+    try:
+        foreign = Foreign(translation.request({**body, "model": target.model}, service), translation)
+    except Refused as refused:
+        raise Unservable(f"the request cannot be said to {provider}: {refused}") from None
+    return replace(target, destination=Destination(address, key, provider), foreign=foreign)
 
 
 def _keys(value: Any, depth: int = 8) -> Iterator[str]:

@@ -78,5 +78,6 @@ def _window(call: Call, target: Target) -> int | None:
         return None
     address = target.destination.base_url if target.destination is not None else None
     host = urlsplit(address).hostname if address else None
-    provider = provider_of_host(host, target.provider or call.provider) if host else call.provider
+    at_home = call.provider if target.provider in (None, call.sdk) else target.provider
+    provider = provider_of_host(host, target.provider or call.provider) if host else at_home
     return context_window(model, provider)

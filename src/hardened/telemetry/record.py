@@ -206,8 +206,14 @@ class CallRecord:
         self._attributes[semconv.SERVED_BY] = target
         if degraded:  # nobody was paid for it
             self._attributes[semconv.DEGRADED] = self._free = True
-        elif self._request is not None and self._call.body is not None:
-            self._request.model = self._call.body.get("model")  # what was priced and asked for in the end
+            return
+        call = self._call
+        self._attributes[semconv.PROVIDER_NAME] = call.provider
+        if call.server_address:
+            self._attributes[semconv.SERVER_ADDRESS] = call.server_address
+            self._attributes[semconv.SERVER_PORT] = call.server_port
+        if self._request is not None and call.body is not None:
+            self._request.model = call.body.get("model")  # what was priced and asked for in the end
 
     def output_limited(self, tokens: int) -> None:
         """The policy said how long the answer may be, since the application did not."""
