@@ -199,6 +199,11 @@ class TestEnvironment:
         assert hint in record.getMessage()
         assert "private" not in caplog.text
 
+    def test_one_that_the_policy_refers_to_is_known(self, caplog: pytest.LogCaptureFixture) -> None:
+        target = {"provider": "openai", "base_url": "https://llm.example/v1", "api_key": "env:HARDENED_SECOND_KEY"}
+        load({"targets": {"second": target}}, env={"HARDENED_SECOND_KEY": "a-" + "key", "HARDENED_THIRD_KEY": "b"})
+        assert [record.getMessage()[:28] for record in caplog.records] == ["hardened: HARDENED_THIRD_KEY"]
+
     @pytest.mark.parametrize("odd", ["\x1b[31m", "A\nHARDENED_", "\u202e", "\x9b", "X" * 10_000])
     def test_the_name_of_an_unknown_one_is_shown_as_names_only(
         self, caplog: pytest.LogCaptureFixture, odd: str

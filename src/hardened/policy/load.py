@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from hardened.errors import PolicyError
 from hardened.policy.found import at, refusals
 from hardened.policy.schema import Policy, PresetName, Section
+from hardened.policy.section import REFERENCE
 
 if TYPE_CHECKING:
     from hardened.policy.settings import KeyPath
@@ -234,11 +235,24 @@ def _variables(draft: Draft, env: Mapping[str, str]) -> list[tuple[KeyPath, Any,
         word = variable.removeprefix(PREFIX).lower()
         path = names.find(word, detectors)
         if path is None or not _is_known(path, detectors):
+            if REFERENCE + variable in _texts(draft.data):
+                continue  # the policy itself asks for it
             hint = suggest(word, ["policy", *names.all(detectors)], write=lambda known: PREFIX + known.upper())
             _log.warning("hardened: %s%s: no such setting%s", PREFIX, shown(word).upper(), hint)
         else:
             settings.append((path, names.value(path, env[variable].strip()), variable))
     return settings
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in plain data."""
+    if isinstance(value, Mapping):
+        value = list(typing.cast("Mapping[Any, Any]", value).values())
+    if isinstance(value, list | tuple):
+        for inner in typing.cast("list[Any]", value):
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
 
 
 def _is_known(path: KeyPath, detectors: Mapping[str, Any]) -> bool:
