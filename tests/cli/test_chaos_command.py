@@ -82,6 +82,35 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert " ".join(printed.split()).count("errors with a type 100.0 %") == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "text", "expected"),
+    [
+        ("--calls", "abc", "expected a whole number, at least 1"),
+        ("--calls", "0", "expected a whole number, at least 1"),
+        ("--outage", "long", "expected a number of seconds"),
+        ("--rate", "nan", "expected a number of calls a second"),
+        ("--timeout", "-1", "expected a number of seconds"),
+        ("--fail-under", "101", "expected a number from 0 to 100"),
+    ],
+)
+def test_a_number_that_is_none(option: str, text: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["chaos", option, text])
+    assert left.value.code == 3
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"hardened chaos: argument {option}: {expected}")
+
+
+def test_a_kill_switch_that_is_on_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARDENED_KILL", "on")
+    assert cli.main(["chaos", "--calls", "3", "--policy", "balanced"]) == 0
+    printed = capsys.readouterr().out
+    assert "KilledError 3" in printed
+    assert "The kill switch is on" in printed
+
+
 @pytest.mark.parametrize("url", ["https://api.openai.com/v1", "http://192.168.0.1", "http://0.0.0.0", "nonsense"])
 def test_only_this_machine(url: str) -> None:
     with pytest.raises(ValueError, match="loopback"):

@@ -44,23 +44,39 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--stream", action="store_true", help="ask for streams")
     parser.add_argument("--calls", type=_count, help=f"how many (default {CALLS}; with --outage as long as it takes)")
     parser.add_argument("--seed", type=int, default=0, help="which faults come when (default 0)")
-    parser.add_argument("--outage", type=_positive, metavar="SECONDS", help="503 for so long, on top of the mix")
-    parser.add_argument("--rate", type=_positive, help=f"calls a second (default with --outage {RATE:.0f})")
-    parser.add_argument("--timeout", type=_positive, default=2.0, help="the client's time-out in seconds (default 2)")
-    parser.add_argument("--fail-under", type=float, metavar="PERCENT", help="exit code 1 if less succeeds")
+    parser.add_argument("--outage", type=_seconds, metavar="SECONDS", help="503 for so long, on top of the mix")
+    parser.add_argument("--rate", type=_rate, help=f"calls a second (default with --outage {RATE:.0f})")
+    parser.add_argument("--timeout", type=_seconds, default=2.0, help="the client's time-out in seconds (default 2)")
+    parser.add_argument("--fail-under", type=_percent, metavar="PERCENT", help="exit code 1 if less succeeds")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def _count(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError("expected a whole number, at least 1")
+    return int(text)
 
 
-def _positive(text: str) -> float:
-    if not 0 < (value := float(text)) < 86_400:
-        raise argparse.ArgumentTypeError("must be more than 0, and less than a day")
+def _seconds(text: str) -> float:
+    return _number(text, "a number of seconds, more than 0 and less than a day", most=86_400)
+
+
+def _rate(text: str) -> float:
+    return _number(text, "a number of calls a second, more than 0 and at most 1000", most=1000)
+
+
+def _percent(text: str) -> float:
+    return _number(text, "a number from 0 to 100", least=0.0, most=100)
+
+
+def _number(text: str, expected: str, *, most: float, least: float = 1e-9) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not least <= value <= most:  # NaN neither
+        raise argparse.ArgumentTypeError(f"expected {expected}")
     return value
 
 
@@ -159,6 +175,8 @@ def _print(found: Figures, source: str) -> None:
     output.print_table([Column(f"{output.number(found.calls)} calls"), Column("", right=True)], lines)
     if found.kinds:
         print("\nerrors: " + ", ".join(f"{name} {count}" for name, count in sorted(found.kinds.items())))
+    if "KilledError" in found.kinds:
+        print("The kill switch is on, so calls were not sent: see hardened kill.")
     print(output.paint(f"policy: {output.clean(source)}", "dim"))
 
 
