@@ -8,14 +8,15 @@ is decided above, see `sturdy`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -98,9 +99,7 @@ class RedisStore:
             command = _COMMANDS.get(type(operation))
             if command is None:
                 return _SCANS[type(operation)](client, self._prefix, operation)
-            return command.read(
-                client.register_script(_script(command.script))(**self._arguments(operation)), operation
-            )
+            return command.read(self._answer(client, command, operation), operation)
         except _faults() as error:
             raise self._failed(error) from None
 
@@ -113,8 +112,12 @@ class RedisStore:
 
             return await anyio.to_thread.run_sync(self.run, operation)
         try:
-            script = cast(Any, self._async(loop).register_script(_script(command.script)))
-            return command.read(await cast("Awaitable[Any]", script(**self._arguments(operation))), operation)
+            client, script, arguments = self._async(loop), _script(command.script), self._arguments(operation)
+            try:
+                answer = await client.evalsha(script.sha, *arguments)
+            except _no_script():
+                answer = await client.eval(script.text, *arguments)
+            return command.read(answer, operation)
         except _faults() as error:
             raise self._failed(error) from None
 
@@ -124,19 +127,30 @@ class RedisStore:
         if client is not None:
             client.close()
 
+    def _answer(self, client: Redis, command: _Command, operation: Operation[Any]) -> Any:
+        script, arguments = _script(command.script), self._arguments(operation)
+        try:
+            return client.evalsha(script.sha, *arguments)
+        except _no_script():  # the server was started anew, or has never seen it: it will remember
+            return client.eval(script.text, *arguments)
+
     def _together(self, client: Redis, operation: Together) -> tuple[Any, ...]:
         pipeline = client.pipeline(transaction=False)  # pyright: ignore[reportUnknownMemberType]
         commands = [_COMMANDS[type(one)] for one in operation.operations]
         for command, one in zip(commands, operation.operations, strict=True):
-            client.register_script(_script(command.script))(**self._arguments(one), client=pipeline)
-        answers = pipeline.execute()
-        return tuple(
-            command.read(answer, one)
-            for command, answer, one in zip(commands, answers, operation.operations, strict=True)
-        )
+            pipeline.evalsha(_script(command.script).sha, *self._arguments(one))
+        answers: list[Any] = []
+        for answer, command, one in zip(pipeline.execute(False), commands, operation.operations, strict=True):
+            if isinstance(answer, _no_script()):
+                answer = self._answer(client, command, one)
+            elif isinstance(answer, Exception):
+                raise answer
+            answers.append(command.read(answer, one))
+        return tuple(answers)
 
-    def _arguments(self, operation: Operation[Any]) -> dict[str, Any]:
-        return {"keys": [self._prefix], "args": [repr(self._shift()), json.dumps(operation, default=_by_name)]}
+    def _arguments(self, operation: Operation[Any]) -> tuple[int, str, str, str]:
+        """How many keys, the key, and what follows it."""
+        return 1, self._prefix, repr(self._shift()), json.dumps(operation, default=_by_name)
 
     def _sync(self) -> Redis:
         if self._client is None:
@@ -183,9 +197,22 @@ def _faults() -> tuple[type[BaseException], ...]:
 
 
 @cache
-def _script(name: str) -> str:
+def _no_script() -> type[Exception]:
+    from redis.exceptions import NoScriptError
+
+    return NoScriptError
+
+
+class _Script(NamedTuple):
+    text: str
+    sha: str  # the name by which the server remembers it
+
+
+@cache
+def _script(name: str) -> _Script:
     lua = files("hardened.store") / "lua"
-    return (lua / "common.lua").read_text() + "\n" + (lua / f"{name}.lua").read_text()
+    text = (lua / "common.lua").read_text() + "\n" + (lua / f"{name}.lua").read_text()
+    return _Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def _by_name(value: Any) -> dict[str, Any]:
