@@ -271,6 +271,14 @@ def test_what_a_breaker_does_not_know_is_refused_at_once(said: dict[str, Any]) -
         hardened.resilient("x", breaker=said)
 
 
+@pytest.mark.parametrize("wrong", [{"retries": -1}, {"timeout": 0}, {"deadline": -3}, {"limit": 0}, {"queue": -1}])
+def test_what_makes_no_sense_is_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+        hardened.resilient("x", **wrong)
+    with pytest.raises(TypeError, match="say what it depends on"):
+        hardened.resilient(lambda: None)  # type: ignore[arg-type]
+
+
 def test_a_shared_store_shares_it_over_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for one in range(2):  # a store for each process
         mine = SqliteStore(tmp_path / "state.db")

@@ -294,6 +294,14 @@ def test_nothing_is_taken_for_a_key_that_says_nothing(store: Store, value: Any) 
         assert mail.sent == []
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"ttl": 0}, {"lease": -1}, {"wait": -0.1}, {"ttl": math.nan}, {"on_unknown": "rais"}]
+)
+def test_what_makes_no_sense_is_refused_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        hardened.idempotent(key="{order}", **wrong)
+
+
 def test_generators_are_refused() -> None:
     def sync(order: str) -> Generator[int]:
         yield 1

@@ -70,10 +70,14 @@ def resilient(
 
     Raises:
         PolicyError: a setting of the breaker that there is not.
+        TypeError: the name is no text; the function itself was given in its place.
+        ValueError: a number that makes no sense.
 
     Without a fallback the function raises its own last error, `TimeoutError`, `DeadlineExceeded`, `CircuitOpen` while
     the breaker is open, or `Overloaded`.
     """
+    _check(name, retries=retries, queue=queue, wait=wait)
+    _check(name, least=1e-9, timeout=timeout, deadline=deadline, limit=limit)
     crowd = None if limit is None else Crowd(limit, queue, wait)
     own = None if breaker is False else {} if breaker is True else _settings(breaker)
     if timeout is not None or deadline is not None:
@@ -214,6 +218,14 @@ async def _within(seconds: float | None, function: Callable[[], Any]) -> Any:
 
     with anyio.fail_after(seconds):
         return await cast("Awaitable[Any]", function())
+
+
+def _check(name: object, least: float = 0, **numbers: float | None) -> None:
+    if not isinstance(name, str):
+        raise TypeError('hardened.resilient: say what it depends on: @hardened.resilient("vector-db")')
+    for word, number in numbers.items():
+        if number is not None and not number >= least:
+            raise ValueError(f"hardened.resilient: {word} must be {'more than 0' if least else '0 or more'}")
 
 
 def _settings(said: Mapping[str, float]) -> dict[str, Any]:

@@ -74,10 +74,16 @@ def idempotent(
 
     Raises:
         TypeError: the function is a generator, or the key does not fit its arguments.
+        ValueError: a number of seconds, or `on_unknown`, that makes no sense.
 
     The function then raises its own errors, which are not remembered, so it may be called again; or `AlreadyRunning`,
     `OutcomeUnknown`, and `AlreadyDone` where the result was not kept: `remember` is off, or it is more than JSON.
     """
+
+    if not (ttl > 0 and lease > 0 and wait >= 0):
+        raise ValueError("hardened.idempotent: ttl and lease must be more than 0 seconds, wait not less")
+    if on_unknown not in ("raise", "run") and not callable(on_unknown):
+        raise ValueError("hardened.idempotent: on_unknown must be 'raise', 'run', or a function that finds out")
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
