@@ -147,6 +147,42 @@ def test_a_task_that_is_cancelled_half_way_leaves_an_unknown_outcome(store: Stor
     assert begun == ["17"]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_how_it_ended_is_told_even_if_the_task_is_cancelled_meanwhile(tmp_path: Path, fails: bool) -> None:
+    """Redis is asked by the event loop itself, so a cancellation reaches it in the middle."""
+    shared = Cancelled()
+    sent: list[str] = []
+
+    @hardened.idempotent(key="{order}", name="asend")
+    async def asend(order: str) -> int:
+        sent.append(order)
+        shared.cancels = len(sent) == 1
+        if fails and len(sent) == 1:
+            raise ConnectionError
+        return len(sent)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(once, "durable", lambda: shared)
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(asend("17"))
+        worker.flush(30)
+        assert asyncio.run(asend("17")) == (2 if fails else 1)
+
+
+class Cancelled(MemoryStore):
+    """A store that an event loop asks itself, and whose answer is cut off by a cancellation."""
+
+    inline = False
+    has_twin = True
+    cancels = False
+
+    async def arun(self, operation: Any) -> Any:
+        if self.cancels:
+            self.cancels = False
+            raise asyncio.CancelledError
+        return self.run(operation)
+
+
 # --- Two at once
 
 

@@ -14,6 +14,7 @@ import logging
 import string
 import time
 from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 from uuid import uuid4
@@ -79,7 +80,6 @@ def idempotent(
     The function then raises its own errors, which are not remembered, so it may be called again; or `AlreadyRunning`,
     `OutcomeUnknown`, and `AlreadyDone` where the result was not kept: `remember` is off, or it is more than JSON.
     """
-
     if not (ttl > 0 and lease > 0 and wait >= 0):
         raise ValueError("hardened.idempotent: ttl and lease must be more than 0 seconds, wait not less")
     if on_unknown not in ("raise", "run") and not callable(on_unknown):
@@ -114,26 +114,17 @@ def idempotent(
     return decorate
 
 
+@dataclass(frozen=True, slots=True)
 class _Once:
     """How often something is done: once. See `idempotent`."""
 
-    def __init__(
-        self,
-        action: str,
-        ttl: float,
-        wait: float,
-        lease: float,
-        takes_over: bool,
-        unsure: tuple[type[Exception], ...],
-        remembers: bool,
-    ) -> None:
-        self._action = action
-        self._ttl = ttl
-        self._wait = wait
-        self._lease = lease
-        self._takes_over = takes_over
-        self._unsure = unsure
-        self._remembers = remembers
+    action: str
+    ttl: float
+    wait: float
+    lease: float
+    takes_over: bool
+    unsure: tuple[type[Exception], ...]
+    remembers: bool
 
     def steps(self, key: str, do: Work[Any], find_out: Work[Any] | None = None) -> Generator[Effect[Any], Any, Any]:
         """The result of `do`, of now or of before."""
@@ -145,53 +136,48 @@ class _Once:
         try:
             result = yield from perform(work)
         except Exception as error:
-            unknown = work is not do or isinstance(error, self._unsure)
-            yield from ask(store, Disclaim(key, owner, self._ttl, unknown))
+            unknown = work is not do or isinstance(error, self.unsure)
+            yield from _tell(store, Disclaim(key, owner, self.ttl, unknown))
             raise
         except BaseException:  # cancelled or interrupted, who knows where
-            _tell_later(store, Disclaim(key, owner, self._ttl, unknown=True))
+            _tell_later(store, Disclaim(key, owner, self.ttl, unknown=True))
             raise
-        done = Finish(key, owner, self._kept(result), self._ttl)
-        try:
-            yield from ask(store, done)
-        except BaseException:  # cancelled while the store was at it
-            _tell_later(store, done)
-            raise
+        yield from _tell(store, Finish(key, owner, self._kept(result), self.ttl))
         return result
 
     def _claim(self, store: Store, key: str, owner: str) -> Generator[Effect[Any], Any, Claimed]:
         """A claim that is `mine`, or one that is `done`; else raises."""
-        until, pause = time.monotonic() + self._wait, LOOK[0]
+        until, pause = time.monotonic() + self.wait, LOOK[0]
         while True:
             try:
-                claimed = yield from ask(store, Claim(key, owner, self._lease, self._ttl, self._takes_over))
+                claimed = yield from ask(store, Claim(key, owner, self.lease, self.ttl, self.takes_over))
             except StoreError:
-                if not self._takes_over:
-                    raise OutcomeUnknown(self._action, "the store does not answer") from None
+                if not self.takes_over:
+                    raise OutcomeUnknown(self.action, "the store does not answer") from None
                 return Claimed("mine", again=True)
             except BaseException:
-                _tell_later(store, Disclaim(key, owner, self._ttl))
+                _tell_later(store, Disclaim(key, owner, self.ttl))
                 raise
             if claimed.state == "unknown":
-                raise OutcomeUnknown(self._action, "an earlier run has never told how it ended")
+                raise OutcomeUnknown(self.action, "an earlier run has never told how it ended")
             if claimed.state != "running":
                 return claimed
             left = until - time.monotonic()
             if left <= 0:
-                raise AlreadyRunning(self._action, claimed.wait)
+                raise AlreadyRunning(self.action, claimed.wait)
             yield from perform(Sleep(min(pause, left, claimed.wait)))
             pause = min(2 * pause, LOOK[1])
 
     def _kept(self, result: Any) -> str | None:
         """What is kept of a result: all or nothing, as later callers shall get what the first one got."""
-        if not self._remembers and result is not None:
+        if not self.remembers and result is not None:
             return None
         text = _as_json(result)
         if text is None:
             _log.warning(
                 "hardened: the result of %s is not remembered: JSON does not hold it as it is. Later calls with the "
                 "same key raise AlreadyDone; return plain lists, dictionaries with text as keys, texts and numbers.",
-                self._action,
+                self.action,
             )
             return None
         secret = active_plan().replacement.key
@@ -202,7 +188,7 @@ class _Once:
             secret = active_plan().replacement.key
             kept = None if secret is None else decrypt(kept, secret, "")
         if kept is None:
-            raise AlreadyDone(self._action)
+            raise AlreadyDone(self.action)
         return json.loads(kept)
 
 
@@ -213,6 +199,14 @@ def _as_json(result: Any) -> str | None:
         return text if len(text) <= MOST and json.loads(text) == result else None
     except (TypeError, ValueError, RecursionError):
         return None
+
+
+def _tell(store: Store, operation: Operation[Any]) -> Generator[Effect[Any], Any, None]:
+    try:
+        yield from ask(store, operation)
+    except BaseException:  # cancelled while the store was at it
+        _tell_later(store, operation)
+        raise
 
 
 def _tell_later(store: Store, operation: Operation[Any]) -> None:
