@@ -6,7 +6,7 @@ import time
 from typing import Any, Final
 
 from hardened.resilience.translation.chat_to_messages import parsed_arguments
-from hardened.resilience.translation.fields import items, mapping, refuse, text
+from hardened.resilience.translation.fields import items, mapping, refuse, refusing, text
 from hardened_instrumentation.calls import Json
 from hardened_instrumentation.framing import dump_json
 from hardened_instrumentation.wires.parts import as_dict
@@ -44,6 +44,7 @@ SILENT: Final = frozenset({"thinking", "redacted_thinking"})
 """Blocks of an answer that OpenAI's wire does not show: there too, reasoning is only counted."""
 
 
+@refusing("answer")
 def chat_answer(body: Json) -> Json:
     """An answer of Anthropic as one of OpenAI. Raises `Refused` for what is no answer, or has no translation."""
     if body.get("type") == "error":
@@ -102,6 +103,7 @@ def chat_error(body: Json) -> Json:
     return {"error": {"message": error.get("message") or "", "type": kind, "param": None, "code": code or kind}}
 
 
+@refusing("answer")
 def message_answer(body: Json) -> Json:
     """An answer of OpenAI as one of Anthropic. Raises `Refused` for what is no answer, or has no translation."""
     if body.get("error") and not body.get("choices"):

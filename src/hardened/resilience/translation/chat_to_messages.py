@@ -18,6 +18,7 @@ from hardened.resilience.translation.fields import (
     mapping,
     number,
     refuse,
+    refusing,
     text,
 )
 from hardened.spend.maxima import max_output
@@ -114,6 +115,7 @@ _DATA_URL: Final = re.compile(r"data:(image/(?:jpeg|png|gif|webp));base64,", re.
 _ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
+@refusing("body")
 def request(body: Json, provider: str) -> Json:
     """The request in the other wire. Raises `Refused` for what cannot be said there.
 

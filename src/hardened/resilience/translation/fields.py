@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -65,6 +66,17 @@ class Fields:
 def refuse(path: str, why: str) -> NoReturn:
     """Raise `Refused`."""
     raise Refused(path or "body", why)
+
+
+@contextmanager
+def refusing(path: str) -> Generator[None]:
+    """Refuses what the code inside stumbles over: nobody knows what is sent tomorrow."""
+    try:
+        yield
+    except Refused:
+        raise
+    except Exception as error:  # noqa: BLE001 - its text may have content, its type says enough
+        raise Refused(path, f"it has an unexpected shape ({type(error).__name__})") from None
 
 
 def below(path: str, name: Any) -> str:

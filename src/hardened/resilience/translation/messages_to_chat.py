@@ -9,7 +9,17 @@ import re
 from typing import Any, Final
 
 from hardened.resilience.limit_names import limit_name
-from hardened.resilience.translation.fields import Fields, Unsayable, below, items, mapping, number, refuse, text
+from hardened.resilience.translation.fields import (
+    Fields,
+    Unsayable,
+    below,
+    items,
+    mapping,
+    number,
+    refuse,
+    refusing,
+    text,
+)
 from hardened.spend.maxima import max_output
 from hardened_instrumentation.calls import Json
 from hardened_instrumentation.framing import dump_json
@@ -99,6 +109,7 @@ FAILED: Final = "Error: "
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+@refusing("body")
 def request(body: Json, provider: str) -> Json:
     """The request in the other wire. Raises `Refused` for what cannot be said there.
 

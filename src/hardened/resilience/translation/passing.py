@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hardened.resilience.translation.fields import Refused
+from hardened.resilience.translation.fields import Refused, refusing
 from hardened_instrumentation.calls import Ending, Json, WireEvent
 from hardened_instrumentation.framing import parse_json
 
@@ -25,7 +25,8 @@ class PassingOn:
         if not isinstance(data, dict):
             return self._other(event)
         try:
-            return self._translated(data)  # pyright: ignore[reportUnknownArgumentType]
+            with refusing("event"):
+                return self._translated(data)  # pyright: ignore[reportUnknownArgumentType]
         except Refused as refused:
             self._over = True
             return self._failed(refused)
