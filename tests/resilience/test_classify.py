@@ -162,6 +162,11 @@ def test_retry_after_that_makes_no_sense(value: str) -> None:
     assert backoff.retry_after({"retry-after": value}) is None
 
 
+def test_when_a_limit_is_all_free_again_is_not_when_to_come_back() -> None:
+    resets = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}
+    assert backoff.retry_after(resets | {"anthropic-ratelimit-requests-reset": "2030-01-01T00:00:00Z"}) is None
+
+
 @given(st.integers(min_value=0, max_value=10**6))
 def test_pauses_are_bounded(attempt: int) -> None:
     assert 0 <= backoff.pause(attempt) <= min(backoff.CAP, backoff.BASE * 2.0 ** min(attempt, 100))

@@ -9,12 +9,15 @@ import anthropic
 import openai
 import pytest
 from callers import CALLERS, STREAMS, anthropic_client, events, openai_client
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from shapes import ASK, CLAUDE, MODEL
 from traces import KEY, Configure
 
 import hardened
 from hardened.resilience import health
 from hardened.store.memory import MemoryStore
+from hardened.telemetry import providers
 from hardened.testing import FakeProvider, Reply
 
 OTHER_KEY = "key-of-the-other"
@@ -317,6 +320,30 @@ def test_a_broken_service_is_left_alone_until_it_is_well(
     for _ in range(5):
         CALLERS["openai"].call(provider)
     assert (len(provider.requests), other.requests) == (13, [])
+
+
+def test_amplification_and_transitions_are_measured(
+    provider: FakeProvider, other: FakeProvider, waits: Any, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = InMemoryMetricReader()
+    meter = MeterProvider([reader]).get_meter("test")
+    monkeypatch.setattr(providers, "meter", lambda: meter)
+    traces = configure(**to(other))
+    provider.default = DOWN
+    for _ in range(4):
+        CALLERS["openai"].call(provider)
+    assert len(traces.calls()) == 4
+    data = reader.get_metrics_data()
+    assert data is not None
+    found = {metric.name: metric.data.data_points for metric in data.resource_metrics[0].scope_metrics[0].metrics}
+    sent = sum(point.value for point in found["hardened.attempts"])  # type: ignore[union-attr]
+    calls = sum(point.count for point in found["gen_ai.client.operation.duration"])  # type: ignore[union-attr]
+    assert (sent, calls) == (len(provider.requests) + len(other.requests), 4)
+    (opened,) = found["hardened.breaker.transitions"]
+    assert opened.value == 1  # type: ignore[union-attr]
+    assert opened.attributes is not None
+    assert opened.attributes["hardened.breaker.state"] == "open"
+    assert str(opened.attributes["hardened.target"]).startswith("primary/openai/")
 
 
 @pytest.mark.parametrize("fault", [Reply(status=400), Reply(status=429)])

@@ -13,6 +13,8 @@ from shapes import ASK, MODEL
 from traces import Configure
 
 import hardened
+from hardened.policy.load import load
+from hardened.resilience.plan import PRESETS, compile
 from hardened.resilience.retry_budget import RESERVE, RetryBudget
 from hardened.testing import FakeProvider, Reply
 
@@ -215,6 +217,27 @@ def test_strict_has_the_numbers_of_the_handbook(
     with pytest.raises(openai.InternalServerError):
         CALLERS["openai"].call(provider)
     assert len(provider.requests) == 4
+
+
+def test_presets_are_those_of_the_handbook() -> None:
+    """Zero configuration leaves retries and time to the SDK; the numbers of `strict` are the recommended ones."""
+    numbers = {
+        "retries": 3,
+        "retry_budget": 0.1,
+        "deadline": 30,
+        "attempt_timeout": 8,
+        "first_token_timeout": 8,
+        "stream_idle_timeout": 10,
+    }
+    said = {preset: PRESETS[preset]._asdict() for preset in PRESETS}
+    assert {name: said["strict"][name] for name in numbers} == numbers
+    for preset in ("balanced", "observe"):
+        assert {said[preset][name] for name in numbers} == {None}
+    switches = {preset: (found["validate_answers"], found["breaker"]) for preset, found in said.items()}
+    assert switches == {"strict": (True, True), "balanced": (True, True), "observe": (False, False)}
+    rule = compile(load({"preset": "balanced"}, env={})).breaker
+    assert rule is not None
+    assert (rule.failures, rule.ratio, rule.window, rule.recovery, rule.successes) == (5, 0.5, 60, 30, 3)
 
 
 def test_a_process_has_a_budget_of_retries() -> None:

@@ -35,7 +35,9 @@ def after(wait: float) -> float:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that an answer asks to wait; `None` if it does not, or in no way that makes sense.
 
-    `retry-after-ms` (OpenAI), `retry-after` in seconds or as an HTTP date (RFC 9110, section 10.2.3).
+    `retry-after-ms` (OpenAI), `retry-after` in seconds or as an HTTP date (RFC 9110, section 10.2.3). What
+    `x-ratelimit-reset-…` and `anthropic-ratelimit-…-reset` say is another moment: when the whole limit is free again,
+    long after there is room for one request.
     """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(name)
