@@ -131,6 +131,18 @@ def test_a_store_that_cannot_be_read_is_said(run: Run, store: SqliteStore) -> No
         assert "state.db" in errors
 
 
+@pytest.mark.parametrize("command", ["spend", "limits", "breakers"])
+def test_a_damaged_store_is_said_and_left_as_it_is(run: Run, store: SqliteStore, command: str) -> None:
+    store.close()
+    file = Path(".hardened/state.db")
+    file.write_bytes(b"no database " * 1000)
+    code, _, errors = run(command)
+    assert code == 3
+    assert "file is not a database" in errors
+    assert file.read_bytes() == b"no database " * 1000
+    assert not list(file.parent.glob("*damaged*"))
+
+
 def test_breakers(run: Run, store: SqliteStore) -> None:
     assert run("breakers") == (0, "No breaker has anything to tell.\n", "")
     rule = BreakerRule(failures=1)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +27,7 @@ from hardened.store.amounts import (
 from hardened.store.api import Operation, StoreBusy, StoreError, Together
 from hardened.store.breaker import Breaker, BreakerRule
 from hardened.store.memory import MemoryStore
+from hardened.store.sqlite import SqliteStore
 from hardened.store.sturdy import FAILURES, PAUSE, DownPolicy, SturdyStore
 from hardened.store.values import Get, Mark, Marks, Put
 
@@ -131,6 +135,42 @@ def test_ends_that_are_told_together_are_each_kept() -> None:
     bench.reserve("after", 1)
     assert bench.shared_count() == Count(110, 1)
     assert bench.store.run(Together((Settle("after", {"day": 1}), Settle("before")))) == (Settled({"day": 111}), None)
+
+
+def test_what_is_kept_can_be_told_before_the_pause_is_over() -> None:
+    bench = Bench(replicas=2)
+    bench.reserve("before", 100)
+    bench.shared.away = StoreError
+    for _ in range(FAILURES):
+        bench.reserve("alone", 1)
+    bench.store.run(Settle("before", {"day": 70}))
+    assert not bench.store.settle_up()
+    bench.shared.away = None
+    assert bench.store.settle_up()
+    assert bench.shared_count() == Count(70, 0)
+
+
+AT_EXIT = """
+import sys
+from pathlib import Path
+from hardened.policy.active import set_active
+from hardened.policy.load import load
+from hardened.store.amounts import Line, Reserve, Settle
+from hardened.store.current import current
+
+place = Path(sys.argv[1])
+place.write_text("no directory")
+set_active(load({"store": {"url": str(place / "state.db")}, "budgets": {"global": {"day": "1 USD"}}}, env={}), "test")
+for number in range(5):
+    current().run(Reserve(f"h{number}", (Line("day", 5, 1000, 4e9),)))
+    current().run(Settle(f"h{number}", {"day": 3}))
+place.unlink()
+"""
+
+
+def test_what_was_spent_alone_is_told_when_the_process_ends(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", AT_EXIT, tmp_path / "place"], check=True, stderr=subprocess.DEVNULL)
+    assert SqliteStore(tmp_path / "place" / "state.db").run(Counts()) == {"day": Count(15, 0)}
 
 
 def test_a_reservation_whose_answer_was_lost_is_given_back() -> None:

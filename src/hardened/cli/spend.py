@@ -111,7 +111,7 @@ def opened() -> tuple[Policy, Store | None]:
     where = place(policy)
     if where == "memory" or ("://" not in where and not Path(where).expanduser().exists()):
         return policy, None
-    return policy, open_store(policy)
+    return policy, open_store(policy, mends=False)
 
 
 def nothing(policy: Policy, configured: bool) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -13,11 +15,16 @@ from hardened.policy.active import active
 from hardened.policy.schema import reveal
 from hardened.store.api import Store
 from hardened.store.memory import MemoryStore
+from hardened.worker import worker
 
 if TYPE_CHECKING:
     from hardened.policy.schema import Policy
+    from hardened.store.sturdy import SturdyStore
 
 DEFAULT_FILE: Final = ".hardened/state.db"
+
+AT_EXIT: Final = 1.0
+"""Seconds for which the end of the process waits for the ends of calls to be told."""
 
 _log = logging.getLogger("hardened.store")
 _lock = threading.Lock()
@@ -83,8 +90,11 @@ def uses_budgets(policy: Policy) -> bool:
     )
 
 
-def open_store(policy: Policy) -> Store:
-    """The store of a policy, bare: it fails when the shared one does. Raises PolicyError for one that cannot be."""
+def open_store(policy: Policy, *, mends: bool = True) -> Store:
+    """The store of a policy, bare: it fails when the shared one does. Raises PolicyError for one that cannot be.
+
+    `mends`: a file that is damaged is put aside.
+    """
     where, settings = place(policy), policy.store
     if where == "memory":
         return MemoryStore()
@@ -96,7 +106,7 @@ def open_store(policy: Policy) -> Store:
     if "://" not in where:
         from hardened.store.sqlite import SqliteStore
 
-        return SqliteStore(where, durability=settings.durability)
+        return SqliteStore(where, durability=settings.durability, mends=mends)
     from hardened.store.redis import RedisStore
 
     return RedisStore(where, namespace=settings.namespace, timeout=settings.timeout_ms / 1000)
@@ -114,7 +124,17 @@ def _make(policy: Policy) -> Store:
     from hardened.store.sturdy import DownPolicy, SturdyStore
 
     down = DownPolicy(settings.budgets_when_down, settings.limits_when_down, settings.replicas)
-    return SturdyStore(store, down, _count_outage)
+    sturdy = SturdyStore(store, down, _count_outage)
+    atexit.register(_settle_up, weakref.ref(sturdy))
+    return sturdy
+
+
+def _settle_up(made: weakref.ref[SturdyStore]) -> None:
+    """The process ends: what was spent while the store was away is not to be lost if it is back."""
+    store = made()
+    if store is not None:
+        worker.flush(AT_EXIT)
+        store.settle_up()
 
 
 def _count_outage() -> None:

@@ -61,6 +61,7 @@ class SqliteStore:
     Args:
         path: the file, relative to the working directory of now.
         durability: `full` waits for the disk at every commit (slow), so that a power cut loses nothing.
+        mends: put a file that is damaged aside, and begin a new one.
         clock: seconds since the epoch.
     """
 
@@ -72,11 +73,13 @@ class SqliteStore:
         path: str | os.PathLike[str],
         *,
         durability: Durability = "normal",
+        mends: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = Path(path).expanduser().absolute()
         self.name = str(self._path)
         self._durability = durability
+        self._mends = mends
         self._clock = clock
         self._opened: tuple[sqlite3.Connection, _Table] | None = None
         self._inode = (0, 0)
@@ -117,7 +120,8 @@ class SqliteStore:
 
     def _failed(self, error: sqlite3.Error | OSError) -> StoreError:
         """The connection is given up, so that the next operation begins anew; a damaged file is put aside before."""
-        if isinstance(error, sqlite3.DatabaseError) and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        damaged = isinstance(error, sqlite3.Error) and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        if damaged and self._mends:
             with suppress(OSError):
                 self._put_aside()
         elif _is_busy(error):

@@ -133,6 +133,14 @@ class SturdyStore:
     def close(self) -> None:
         self._store.close()
 
+    def settle_up(self) -> bool:
+        """Tell the shared store what is kept for it, if it answers now. Returns whether nothing is kept any more."""
+        try:
+            self._replay()
+        except StoreError:
+            return False
+        return True
+
     # Whether the store is asked
 
     def _may_ask(self) -> bool:
