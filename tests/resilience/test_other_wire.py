@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from callers import CALLERS, STREAMS, anthropic_client, events, openai_client
 from pydantic import BaseModel
 from shapes import ASK, CLAUDE, MODEL
-from traces import KEY, Configure
+from traces import EMAIL, KEY, Configure
 
 import hardened
 from hardened.testing import FakeProvider, Reply
@@ -123,6 +124,18 @@ def test_other_clients_of_the_same_wires(
     assert other.requests[0].path == "/v1/messages"
     chunks = list(client.chat.completions.create(model="m", messages=ASK, stream=True))
     assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+@SDKS
+def test_the_other_sdk_need_not_be_installed(
+    sdk: str, provider: FakeProvider, other: FakeProvider, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("openai", "anthropic"):
+        if name != sdk:
+            monkeypatch.setitem(sys.modules, name, None)  # to import it is an error now
+    configure(**TO_OTHER[sdk](other))
+    for callers in (CALLERS, STREAMS):
+        assert callers[sdk].call(provider).startswith("You said")
 
 
 # What the SDKs make of it
@@ -331,6 +344,28 @@ def test_guards_block_the_answer(
         callers[sdk].call(provider)
 
 
+@SDKS
+@pytest.mark.parametrize("callers", [CALLERS, STREAMS])
+def test_pseudonyms_go_there_and_values_come_back(
+    sdk: str, callers: Any, provider: FakeProvider, other: FakeProvider, configure: Configure
+) -> None:
+    configure(**TO_OTHER[sdk](other), detectors={"pii": {"input": "redact", "operator": "pseudonym"}})
+    asked: Any = {"messages": [{"role": "user", "content": f"Write to {EMAIL}"}], **ASKED[sdk]}
+    if sdk == "openai":
+        client = openai_client(provider).chat.completions
+        said = client.create(**asked).choices[0].message.content
+        if callers is STREAMS:
+            chunks = client.create(**asked, stream=True)
+            said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    elif callers is STREAMS:
+        with anthropic_client(provider).messages.stream(**asked) as stream:
+            said = stream.get_final_text()
+    else:
+        said = ask(sdk, provider, **asked).content[0].text
+    assert EMAIL.encode() not in other.requests[-1].body
+    assert said == f"You said: Write to {EMAIL}"
+
+
 def test_the_request_goes_there_as_guards_have_made_it(
     provider: FakeProvider, other: FakeProvider, configure: Configure
 ) -> None:
@@ -427,30 +462,23 @@ def test_anthropics_empty_account_is_known_as_such(
     assert "throttle" in "".join(raised.value.__notes__)
 
 
+NO_ANSWER = [
+    *((CALLERS, fault) for fault in ("html", "malformed_json", "empty_choices", "empty_body")),
+    *((STREAMS, fault) for fault in ("error_event", "empty_body", "reset_after_headers")),
+]
+
+
 @SDKS
-@pytest.mark.parametrize("fault", ["html", "malformed_json", "empty_choices", "empty_body"])
-def test_what_is_no_answer(
-    sdk: str, fault: str, provider: FakeProvider, other: FakeProvider, configure: Configure
+@pytest.mark.parametrize(("callers", "fault"), NO_ANSWER)
+def test_where_there_is_no_answer_the_next_is_asked(
+    sdk: str, callers: Any, fault: str, provider: FakeProvider, other: FakeProvider, configure: Configure
 ) -> None:
     policy = TO_OTHER[sdk](other)
     policy["targets"]["sorry"] = {"static": "Later."}
     policy["routes"]["default"].append("sorry")
     configure(**policy)
     other.default = Reply(fault=fault)
-    assert CALLERS[sdk].call(provider) == "Later."
-
-
-@SDKS
-@pytest.mark.parametrize("fault", ["error_event", "empty_body", "reset_after_headers"])
-def test_a_stream_that_fails_before_its_first_content(
-    sdk: str, fault: str, provider: FakeProvider, other: FakeProvider, configure: Configure
-) -> None:
-    policy = TO_OTHER[sdk](other)
-    policy["targets"]["sorry"] = {"static": "Later."}
-    policy["routes"]["default"].append("sorry")
-    configure(**policy)
-    other.default = Reply(fault=fault)
-    assert STREAMS[sdk].call(provider) == "Later."
+    assert callers[sdk].call(provider) == "Later."
 
 
 @SDKS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from hardened.resilience.translation.answers import (
     message_error,
 )
 from hardened.resilience.translation.chat_events import ChatEvents
-from hardened.resilience.translation.fields import Refused
+from hardened.resilience.translation.fields import Fields, Refused
 from hardened.resilience.translation.message_events import MessageEvents
 from hardened.testing.message import sse
 from hardened_instrumentation.calls import StreamSession
@@ -30,6 +31,7 @@ from hardened_instrumentation.http_reply import Rewriter
 
 Json = dict[str, Any]
 
+GUIDE = (Path(__file__).parents[2] / "docs" / "resilience.md").read_text(encoding="utf-8")
 SECRET = "what-nobody-may-see"
 
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(lambda text: bool(text.strip()))
@@ -142,6 +144,12 @@ def test_turns_alternate_and_results_follow_their_calls(body: Json) -> None:
         wanted = [block["id"] for block in asked["content"] if block["type"] == "tool_use"]
         given = [block["tool_use_id"] for block in answered["content"][: len(wanted)] if "tool_use_id" in block]
         assert given == wanted
+
+
+@pytest.mark.parametrize("fields", [chat_to_messages.REQUEST, messages_to_chat.REQUEST])
+def test_the_guide_names_what_is_dropped_and_what_is_refused(fields: Fields) -> None:
+    missing = [name for name in (*fields.dropped, *fields.refused) if f"`{name}`" not in GUIDE]
+    assert missing == []
 
 
 OF_CHAT = sorted(chat_to_messages.REQUEST.said | chat_to_messages.REQUEST.dropped.keys())
