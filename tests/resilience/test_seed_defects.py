@@ -34,7 +34,7 @@ from traces import Configure
 import hardened
 from hardened import errors
 from hardened.policy.load import load
-from hardened.resilience import backoff, health, permits
+from hardened.resilience import backoff, functions, health, permits
 from hardened.resilience.classify import REMEDIES, TRANSPORT
 from hardened.resilience.plan import Crowd
 from hardened.resilience.targets import PRIMARY, Target
@@ -79,7 +79,7 @@ DEFECTS: dict[str, tuple[str, ...]] = {
     # Breakers
     "errors of the application open a breaker for all": (
         FAILOVER + "test_errors_of_clients_open_no_breaker",
-        CONCURRENCY + "test_what_is_no_failure_is_raised_and_counts_for_nothing",
+        "resilience/test_functions.py::test_what_is_no_failure_is_raised_and_counts_for_nothing",
     ),
     "half open lets everybody through": (
         "store/test_store_breaker.py::test_one_probe_at_a_time",
@@ -101,7 +101,10 @@ DEFECTS: dict[str, tuple[str, ...]] = {
     "the first call of a window is not checked": (HERE + "test_the_first_call_of_a_window_is_checked",),
     # Time-outs
     "a call that lost the race goes on": (HERE + "test_a_request_that_is_given_up_is_hung_up",),
-    "a thread goes on after the time-out": (CONCURRENCY + "test_a_coroutine_function_has_a_timeout",),
+    "threads go on after the time-out, more and more of them": (  # nothing can interrupt one
+        "resilience/test_functions.py::test_a_coroutine_function_ends_in_time",
+        HERE + "test_functions_that_hang_do_not_pile_up",
+    ),
     # Caches
     "a key names neither model nor tenant": (HERE + "test_no_state_is_shared_by_accident",),
     "all keys are listed by KEYS, which stops the server": (HERE + "test_no_command_goes_through_all_keys_at_once",),
@@ -296,6 +299,23 @@ def test_a_request_that_is_given_up_is_hung_up(
 
         assert asyncio.run(main()) == [True]
         assert len(provider.requests) == 1
+
+
+def test_functions_that_hang_do_not_pile_up() -> None:
+    go_on, begun = threading.Event(), list[int]()
+
+    @hardened.resilient("hangs", timeout=0.001, breaker=False, failures=(TimeoutError,))
+    def hangs() -> None:
+        begun.append(1)
+        go_on.wait(60)
+
+    try:
+        for _ in range(functions.THREADS + 10):
+            with pytest.raises((TimeoutError, hardened.CallError)):
+                hangs()
+        assert len(begun) <= functions.THREADS
+    finally:
+        go_on.set()
 
 
 # --- Shared state
