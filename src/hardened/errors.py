@@ -86,7 +86,7 @@ class InvalidResponse(CallError):
 
 
 class StreamInterrupted(CallError):
-    """A stream broke off after the application had seen content of it: only the application can begin anew.
+    """A stream broke off, and asking again did not help, or was not possible: the application had seen content of it.
 
     Attributes:
         reason: why, for example `cut` (no terminal event), `connection`, `timeout`, `overloaded_error`.
@@ -113,7 +113,9 @@ class StreamInterrupted(CallError):
     ) -> None:
         super().__init__(
             f"the stream broke off after {len(partial_text)} characters ({reason}). What came is in `partial_text`; "
-            "with stream: buffer in hardened.yaml a broken stream is asked for again instead.",
+            "with stream: buffer in hardened.yaml a broken stream is asked for again instead."
+            if partial_text
+            else f"the stream broke off ({reason}) before anything of it was shown, also when asked again.",
             reason=reason,
             error_class=error_class,
             partial_text=partial_text,
