@@ -2,7 +2,7 @@
 
     python bench/chaos/run.py run                     # everything, five seeds: some forty minutes
     python bench/chaos/run.py run --only outage --seeds 1 2
-    python bench/chaos/run.py tables                  # the tables of docs/resilience.md, from figures.json
+    python bench/chaos/run.py tables                  # the tables of docs/resilience.md, from figures/
 
 `plain` and `stream` are 400 calls, 20 at once, to a provider of whose answers 29 % are wrong (of streams 31 %). An
 `outage` is six seconds of 503 on top of that, with plain answers at 50 calls a second. Every system has a client
@@ -36,7 +36,9 @@ from hardened.testing import COMMON, FakeProvider, Mix, chaos
 SEEDS: Final = (20261126, 20261127, 20261128, 20261129, 20261130)
 """Nothing was tuned on these."""
 
-FIGURES: Final = Path(__file__).with_name("figures.json")
+FIGURES: Final = Path(__file__).with_name("figures")
+"""What was measured, one file for each run; docs/resilience.md shows them as tables."""
+
 SOURCES: Final = Path(__file__).parents[2] / "src"
 CALLS, AT_ONCE, TIMEOUT, RETRIES = 400, 20, 2.0, 2
 OUTAGE, AFTER, RATE, BUSY = (2.0, 8.0), 6.0, 50.0, 100
@@ -193,7 +195,7 @@ def _litellm_python(given: Path | None) -> Iterator[str | None]:
 
 
 def tables(kept: Mapping[str, Any]) -> str:
-    """What docs/resilience.md shows of the figures, in Markdown."""
+    """What docs/resilience.md shows of the figures of one run, in Markdown."""
     found: Found = kept["found"]
     versions = ", ".join(f"{name} {number}" for name, number in kept["versions"].items())
     mix = "success | worst seed | bad, unnoticed | errors | untyped | over 8 s | p50 s | p95 s | requests per call |"
@@ -203,12 +205,11 @@ def tables(kept: Mapping[str, Any]) -> str:
         "outage": "| outage | success | bad | untyped | requests while it is down, by seed | back after | p95 s |",
     }
     parts = [f"Seeds {', '.join(map(str, kept['seeds']))}; {versions}.\n"]
-    for kind in RUNS:
+    for kind in found:
         row = _outage_row if kind == "outage" else _mix_row
         rows = [row(name, runs) for name, runs in found[kind].items()]
         parts.append("\n".join([heads[kind], "|---|" + "--:|" * (heads[kind].count("|") - 2), *rows]) + "\n")
-    parts.append(_faults(found))
-    return "\n".join(parts)
+    return "\n".join([*parts, _faults(found)] if "stream" in found else parts)
 
 
 def _mix_row(name: str, runs: Sequence[Figures]) -> str:
@@ -262,7 +263,8 @@ def main() -> None:
     if options.what == "one":
         print(json.dumps(measure(SYSTEMS[options.system], options.kind, options.seed)))
     elif options.what == "tables":
-        print(tables(json.loads(FIGURES.read_text(encoding="utf-8"))), end="")
+        runs = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(FIGURES.glob("*.json"))]
+        print("\n".join(map(tables, runs)), end="")
     else:
         found, versions = run_all(options.only, options.seeds, options.litellm)
         if options.json:
