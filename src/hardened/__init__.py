@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from hardened.telemetry.context import context as context
     from hardened.telemetry.context import propagate as propagate
     from hardened.telemetry.providers import flush as flush
+    from hardened.testing.injection import chaos as chaos
     from hardened_detectors.canary import canary as canary
 
 _HOMES = {
@@ -84,6 +85,7 @@ _HOMES = {
     "Verdict": "hardened.guards.verdict",
     "acheck": "hardened.guards.functions",
     "canary": "hardened_detectors.canary",
+    "chaos": "hardened.testing.injection",
     "check": "hardened.guards.functions",
     "configure": "hardened.policy.active",
     "context": "hardened.telemetry.context",
@@ -128,6 +130,7 @@ __all__ = [
     "__version__",
     "acheck",
     "canary",
+    "chaos",
     "check",
     "configure",
     "context",

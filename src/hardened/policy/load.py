@@ -30,7 +30,9 @@ PREFIX: Final = "HARDENED_"
 POLICY_VARIABLE: Final = PREFIX + "POLICY"
 KILL_VARIABLE: Final = PREFIX + "KILL"
 """No setting: what it says holds at once, whatever the policy is. See `hardened.spend.kill`."""
-_NO_SETTINGS: Final = (POLICY_VARIABLE, KILL_VARIABLE)
+CHAOS_VARIABLE: Final = PREFIX + "CHAOS"
+"""No setting either: only an environment may say that calls shall fail on purpose. See `hardened.testing.injection`."""
+_NO_SETTINGS: Final = (POLICY_VARIABLE, KILL_VARIABLE, CHAOS_VARIABLE)
 PRESETS: Final[tuple[PresetName, ...]] = typing.get_args(PresetName)
 FILE_NAMES: Final = ("hardened.yaml", "hardened.yml")
 BUILT_IN: Final = ("secrets", "pii", "injection", "topic", "canary", "prompt_leak")

@@ -22,7 +22,7 @@ from hardened.errors import (
     UnknownPrice,
     as_sdk_error,
 )
-from hardened.resilience import backoff, statics
+from hardened.resilience import backoff, diversion, statics
 from hardened.resilience.answers import CHECKED, of_reply
 from hardened.resilience.classify import Fault, fault, of_error
 from hardened.resilience.health import Health
@@ -181,7 +181,8 @@ class _Attempts:
                 scope = self._record.scope()
                 foreign = target.foreign
                 body = foreign.body if foreign else None
-                reply = yield from perform(Send(self._call, scope, self._sent, limits, target.destination, body))
+                to = (target.name == PRIMARY and diversion.instead(self._call)) or target.destination
+                reply = yield from perform(Send(self._call, scope, self._sent, limits, to, body))
                 if foreign is not None:
                     self._translate(reply, foreign)
                 yield from self._inspect(reply, limits)

@@ -51,7 +51,11 @@ class Fault:
 
     def happens_to(self, request: Request) -> bool:
         """Whether the answer to `request` can go wrong in this way."""
-        return self.on == "both" or request.stream == (self.on == "stream")
+        return self.fits(request.stream)
+
+    def fits(self, stream: bool) -> bool:
+        """Whether a stream, or a plain answer, can go wrong in this way."""
+        return self.on == "both" or stream == (self.on == "stream")
 
 
 def _error(

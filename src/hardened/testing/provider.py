@@ -67,16 +67,17 @@ class FakeProvider:
     header `x-hardened-fault` or a model named `fault-<name>`; the reply; a schedule of `disturb`.
 
     Safe to use from several threads and event loops at once. It listens on loopback addresses only and raises
-    `ValueError` for any other host.
+    `ValueError` for any other host. With `record=False` it keeps no requests: for one that runs for long.
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, gzip: bool = False) -> None:
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, gzip: bool = False, record: bool = True) -> None:
         self.requests: list[Request] = []
         """Every request received so far, in order, as it came."""
         self.default: Script = Reply()
         """What answers a request when nothing else was scripted for it."""
         self.attempts: list[Attempt] = []
         """The same requests, with time and fault."""
+        self._record = record
         self._schedules: tuple[Schedule, ...] = ()
         self._rules: list[tuple[Predicate, Script]] = []
         self._queue: deque[Script] = deque()
@@ -194,7 +195,8 @@ class FakeProvider:
         self.default = Reply()
 
     def _deliver(self, request: Request) -> Delivery:
-        self.requests.append(request)
+        if self._record:
+            self.requests.append(request)
         came = time.monotonic()
         request_id = self._ids.next("req_")
         name: str | None = None
@@ -211,7 +213,8 @@ class FakeProvider:
             message = f"FakeProvider: the script for this request raised {type(error).__name__}: {error}"
             reply, fault, answer = Reply(), None, error_answer(request, 500, message, request_id)
             answer.headers["x-should-retry"] = "false"
-        self.attempts.append(Attempt(came, request, name))
+        if self._record:
+            self.attempts.append(Attempt(came, request, name))
         scripted = {name.lower(): value for name, value in reply.headers.items()}
         answer.headers = {"x-request-id": request_id, "request-id": request_id, **answer.headers, **scripted}
         return Delivery(answer, reply.delay, reply.chunk_delay, fault.travel if fault else None, reply.fault_after)
