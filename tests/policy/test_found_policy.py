@@ -20,11 +20,11 @@ Write = Callable[..., Path]
 REFUSED = {
     "routes": "targets: {a: {provider: openai, base_url: 'https://x.example', api_key: k}}\nroutes: {default: [a]}",
     "store.url": "store: {url: 'redis://x.example/0'}",
-    "store.url ": "store: {url: '/home/somebody/notes'}",
+    "store.url ": "store: {url: '/home/user/notes'}",
     "store.url  ": "store: {url: ../notes}",
     "store.url   ": "store: {url: ~/notes}",
     "spend.alerts.webhook": "spend: {alerts: {webhook: 'https://x.example/hook'}}",
-    "kill.file": "kill: {file: /home/somebody/notes}",
+    "kill.file": "kill: {file: /home/user/notes}",
 }
 """Texts of policies, by the setting that is ignored."""
 
