@@ -188,6 +188,17 @@ def test_before_the_first_content_a_stream_is_asked_for_again(
     assert (span.stream_outcome, span.error_type) == ("completed", None)
 
 
+@pytest.mark.parametrize("stream", ["incremental", "buffer"])
+def test_a_stream_that_ends_without_a_reason_is_whole_if_it_says_that_it_is_done(
+    stream: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    """As Ollama ends its streams."""
+    configure(stream=stream)
+    provider.reply(stream_of(begun("openai", "Paris") + "data: [DONE]\n\n"))
+    assert STREAMS["openai"].call(provider) == "Paris"
+    assert len(provider.requests) == 1
+
+
 MIDWAY: dict[str, tuple[Any, str]] = {
     "an error event": (lambda sdk: stream_of(begun(sdk) + error_event(sdk)), ""),
     "a bad event": (lambda sdk: stream_of(begun(sdk) + 'data: {"id": "unfin\n\n'), "bad_event"),

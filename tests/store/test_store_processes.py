@@ -12,6 +12,7 @@ from clocks import Clock
 
 from hardened.store.amounts import Counts, Reserve
 from hardened.store.api import Store
+from hardened.store.breaker import Breaker, BreakerRule
 from hardened.store.redis import RedisStore
 from hardened.store.sqlite import SqliteStore
 
@@ -82,3 +83,27 @@ def test_killed_processes_leak_neither_holds_nor_money(spec: str, tmp_path: Path
     assert all(count.held == 0 for count in counts.values())
     assert sum(settled.values()) <= counts["global"].used <= min(cap, sum(settled.values()) + in_doubt)
     store.close()
+
+
+PROBER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import spender
+from hardened.store.breaker import Breaker, BreakerRule
+rule = BreakerRule(failures=1, probe=900, recovery=0.001)
+store = spender.open_store(sys.argv[2])
+gates = [store.run(Breaker("target", "allow", rule, sys.argv[3] + str(number))) for number in range(20)]
+print(sum(gate.probing for gate in gates), sum(gate.allowed for gate in gates))
+"""
+
+
+def test_one_probe_over_all_processes(spec: str) -> None:
+    rule = BreakerRule(failures=1, probe=900, recovery=0.001)
+    assert spender.open_store(spec).run(Breaker("target", "fail", rule, "a")).state == "open"
+    command = [sys.executable, "-c", PROBER, str(Path(spender.__file__).parent), spec]
+    processes = [
+        subprocess.Popen([*command, f"process {number} "], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for number in range(PROCESSES)
+    ]
+    said = [process.communicate(timeout=120)[0].strip() for process in processes]
+    assert sorted(said) == ["0 0"] * (PROCESSES - 1) + ["1 1"]

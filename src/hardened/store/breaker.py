@@ -77,7 +77,7 @@ class Breaker(Operation["Gate"]):
         record: dict[str, Any] = dict(rows.get(f"breaker/{self.name}") or {"state": "closed", "slots": []})
         before: State = record["state"]
         gate = self._allow(record, now) if self.event == "allow" else self._report(record, now)
-        if self.event != "allow" or record["state"] != "closed":
+        if self.event != "allow" or gate.probing:
             rows.put(f"breaker/{self.name}", record, now + 10 * max(rule.window, rule.recovery, rule.lease))
         return Gate(record["state"], before, gate.allowed, gate.probing, gate.wait)
 

@@ -87,7 +87,7 @@ local function report()
 end
 
 if event == 'allow' then allow() else report() end
-if event ~= 'allow' or record.state ~= 'closed' then
+if event ~= 'allow' or probing == 1 then
   local kept = math.ceil(10 * math.max(rule.window, rule.recovery, rule.lease))
   redis.call('SET', key, cjson.encode(record), 'EX', string.format('%d', kept))
 end
