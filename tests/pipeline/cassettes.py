@@ -89,6 +89,15 @@ def play(module: Any, provider: str, plant: str | None = None) -> Iterator[Playe
                 yield Played(path.name, outcome, list(module.RETURNED), int(row["status"] or 200), text)
 
 
+def recorded(module: Any, path: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Request and answer of every recorded call of a path that did not fail."""
+    for file in sorted((SHARED / "cassettes").rglob("*.yaml")):
+        document = module.Ser.deserialize(file.read_text(encoding="utf-8", errors="replace")) or {}
+        for item, row in module.rows_of(document):
+            if row["path"].endswith(path) and int(row["status"] or 200) < 400:
+                yield dict(module.body(item)), _text(item["response"]["body"].get("string") or "")
+
+
 def _text(recorded: str | bytes) -> str:
     if isinstance(recorded, bytes) and recorded[:2] == b"\x1f\x8b":
         recorded = gzip.decompress(recorded)

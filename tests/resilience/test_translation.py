@@ -397,6 +397,15 @@ def test_thoughts_are_left_out() -> None:
     assert through(ChatEvents({}), [sse(event) for event in events]) == []
 
 
+def test_arguments_are_written_in_the_letters_of_their_language() -> None:
+    use: Json = {"type": "tool_use", "id": "a", "name": "look"}
+    whole = {"id": "1", "model": "m", "content": [use], "stop_reason": "tool_use", "usage": {}}
+    for city, wanted in (({"city": "Zürich"}, '{"city":"Zürich"}'), ({"half": "\ud83d"}, '{"half":"\\ud83d"}')):
+        use["input"] = city
+        (made,) = chat_answer(whole)["choices"][0]["message"]["tool_calls"]
+        assert made["function"]["arguments"] == wanted
+
+
 def test_calls_that_come_mixed_end_the_stream() -> None:
     chunks = [
         {"choices": [{"delta": {"tool_calls": [{**call("a", "look", {}), "index": 0}]}}]},

@@ -6,9 +6,8 @@ import time
 from typing import Any, Final
 
 from hardened.resilience.translation.chat_to_messages import parsed_arguments
-from hardened.resilience.translation.fields import items, mapping, refuse, refusing, text
+from hardened.resilience.translation.fields import items, mapping, refuse, refusing, text, written
 from hardened_instrumentation.calls import Json
-from hardened_instrumentation.framing import dump_json
 from hardened_instrumentation.wires.parts import as_dict
 
 FINISH_REASONS: Final = {
@@ -73,7 +72,7 @@ def chat_head(message: Json, kind: str) -> Json:
 
 def chat_call(id: str, name: str, arguments: Any) -> Json:
     """A call of a tool. `arguments`: an object, or its JSON."""
-    said = arguments if isinstance(arguments, str) else dump_json(arguments or {}).decode()
+    said = arguments if isinstance(arguments, str) else written(arguments or {})
     return {"id": id, "type": "function", "function": {"name": name, "arguments": said}}
 
 

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, NoReturn
 
+from pydantic_core import to_json
+
 from hardened_instrumentation.calls import Json
+from hardened_instrumentation.framing import dump_json
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w{0,39}")
 
@@ -113,6 +116,14 @@ def items(value: Any, path: str) -> Iterator[tuple[Any, str]]:
         refuse(path, "it is no list")
     for place, item in enumerate(value):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         yield item, f"{path}[{place}]"
+
+
+def written(arguments: Any) -> str:
+    """The JSON of a call's arguments in the letters of its language, as models write it."""
+    try:
+        return to_json(arguments).decode()
+    except ValueError:  # half of a surrogate pair
+        return dump_json(arguments).decode()
 
 
 def _same(value: Any, harmless: Any) -> bool:

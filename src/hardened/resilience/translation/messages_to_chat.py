@@ -19,10 +19,10 @@ from hardened.resilience.translation.fields import (
     refuse,
     refusing,
     text,
+    written,
 )
 from hardened.spend.maxima import max_output
 from hardened_instrumentation.calls import Json
-from hardened_instrumentation.framing import dump_json
 
 _CACHE: Final = {"cache_control": "Anthropic's cache"}
 _ELSEWHERE: Final = Unsayable("it runs at Anthropic only")
@@ -287,7 +287,7 @@ def _assistant(value: Any, path: str) -> Json:
 
 
 def _call(use: Json, path: str) -> Json:
-    arguments = dump_json(use.get("input", {})).decode()
+    arguments = written(use.get("input", {}))
     return {
         "id": text(use.get("id"), below(path, "id")),
         "type": "function",
