@@ -33,7 +33,8 @@ _LIMITS = """\
 
 * It knows how attacks are phrased. A paraphrase without the usual words, a riddle, or a story told well passes.
 * Goals without any wrapping in a document ("send the report to x") are orders or content depending on who reads them;
-  words do not tell. In the channel `user` they never count.
+  words hardly tell, so most of them pass. In the channel `user` they never count.
+* Code, tables and markup in which a few words come again and again are what the channel `data` gets wrong most often.
 * Languages: English first; eighteen others through one grammar each, which covers the usual phrases only. A translation
   into another language passes, and so do mixed languages.
 * Texts about attacks (security articles, red-team reports, prompt collections) look like attacks.
@@ -100,7 +101,8 @@ def _recalls(channel: Channel, texts: Sequence[Text]) -> dict[str, float]:
 
 def _data(training: Mapping[str, Sequence[Text]]) -> Iterator[str]:
     yield "## Training data\n"
-    yield "Rows under share-alike, non-commercial or unknown licences were dropped; `own` are our own grammars.\n"
+    yield "Rows under share-alike, non-commercial or unknown licences were dropped; `own` are our own grammars,"
+    yield "`packages` pieces of the files of packages that `bench/training/requirements.txt` pins.\n"
     yield "| source | licence | attacks | ordinary |"
     yield "|---|---|---|---|"
     unique = {(text.source, text.text): text for texts in training.values() for text in texts}.values()

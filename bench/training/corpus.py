@@ -10,7 +10,10 @@ from pathlib import Path
 
 import attacks
 import benign
+import hidden
 import native
+import packages
+import pages
 from faker import Faker
 from grammar import Grammar
 
@@ -72,6 +75,12 @@ class Corpus:
     documents: Sequence[Text]
     babble: Sequence[Text]
     share: float
+    wrapped: Sequence[Text]
+    bare: Sequence[Text]
+    """Tasks that are attacks in a document only, as those in `orders`."""
+    pages: Sequence[Text]
+    files: Sequence[Text]
+    """Pieces of the files of installed packages."""
 
     @staticmethod
     def read(folder: Path, seed: int, share: float = 1.0) -> Corpus:
@@ -98,6 +107,10 @@ class Corpus:
             documents=made(ordinary, benign.DOCUMENTS, 1000, False),
             babble=list(_babble(seed + 3, max(1, round(120 * share)))),
             share=share,
+            wrapped=made(Grammar(hidden.RULES, seed + 4), hidden.WRAPPED, 1500, True),
+            bare=made(Grammar(hidden.RULES, seed + 5), hidden.BARE, 2500, True),
+            pages=made(Grammar(pages.RULES, seed + 6), pages.DOCUMENTS, 600, False),
+            files=list(files(packages.LEARNT, max(1, round(1500 * share)))),
         )
 
     def user(self, seed: int) -> list[Text]:
@@ -124,28 +137,38 @@ class Corpus:
         ]
 
     def data(self, seed: int) -> list[Text]:
-        """The texts for the channel `data`: attacks are what gives orders inside of a document."""
+        """The texts for the channel `data`: attacks are what gives orders inside of a document.
+
+        What users ask hardly counts as ordinary here: a task in a document is what is looked for, in the same words.
+        """
         rng = random.Random(seed)
-        pages = [t for t in self.real if not t.attack and t.source.startswith(("docs/", "GPTeacher", "BIPIA"))]
+        manuals = [t for t in self.real if not t.attack and t.source.startswith("docs/")]
         asked = [t for t in self.real if not t.attack and len(t.text) < 300 and "docs/" not in t.source]
         attack_texts = [t for t in self.real if t.attack]
-        hosts = [*self.documents, *[t for t in pages if t.source.startswith("docs/")]]
+        hosts = [*self.documents, *self.pages, *manuals, *self.files]
         return [
-            *_weighted(pages, 0.5),
+            *_weighted(manuals, 0.5),
+            *self.files,
+            *self.pages,
             *_weighted(asked, 0.1),
-            *_weighted(attack_texts, 1.0),
-            *_weighted(self.synthetic, 0.2),
-            *_weighted(self.documents, 1.0),
+            *attack_texts,
+            *_weighted([t for t in self.synthetic if t.attack], 0.2),
+            *_weighted([t for t in self.synthetic if not t.attack], 0.2),
+            *self.documents,
             *_weighted(self.requests, 0.1),
             *_weighted(self.babble, 0.5),
             *_weighted(self.direct, 0.2),
             *_weighted(self.foreign, 0.3),
             *_weighted(self.indirect, 0.5),
-            *_weighted(self._planted(rng, self.indirect, hosts, 4000), 1.0),
+            *_weighted(self.wrapped, 0.5),
+            *_weighted(self.bare, 0.2),
+            *self._planted(rng, self.indirect, hosts, 4000),
             *_weighted(self._planted(rng, self.direct, hosts, 2000), 0.7),
-            *_weighted(self._planted(rng, attack_texts, hosts, 1000), 1.0),
+            *self._planted(rng, attack_texts, hosts, 1000),
             *_weighted(self._planted(rng, self.orders, hosts, 1500), 0.5),
             *_weighted(self._planted(rng, asked, hosts, 2500), 0.1),
+            *self._planted(rng, self.wrapped, hosts, 2500),
+            *_weighted(self._planted(rng, self.bare, hosts, 5000), 0.5),
         ]
 
     def _planted(
@@ -170,6 +193,13 @@ def planted(rng: random.Random, payloads: Sequence[Text], hosts: Sequence[Text],
             f"{payload.source} in {host.source}",
             payload=(len(before), len(before) + len(payload.text)),
         )
+
+
+def files(names: Mapping[str, str], each: int) -> Iterator[Text]:
+    """Pieces of up to `each` files of each of the packages, whose licences `names` has."""
+    for name, licence in names.items():
+        for piece in packages.pieces(name, each):
+            yield Text(piece, False, f"packages/{name}", licence=licence)
 
 
 def _foreign(seed: int, each: int) -> Iterator[Text]:
