@@ -452,6 +452,18 @@ def test_errors_follow_the_others_rules(
     assert failed[-1]["hardened.error.class"] == kind
 
 
+def test_an_error_of_a_fallback_alone_says_whose_it_is(
+    provider: FakeProvider, other: FakeProvider, configure: Configure
+) -> None:
+    configure(**to_claude(other), resilience={"retries": 0})
+    for _ in range(5):
+        ask("openai", provider)
+    other.default = Reply(status=401)  # and the breaker of the own service is open
+    with pytest.raises(openai.AuthenticationError) as raised:
+        ask("openai", provider)
+    assert "what the fallback 'claude' says" in "".join(raised.value.__notes__)
+
+
 def test_anthropics_empty_account_is_known_as_such(
     provider: FakeProvider, other: FakeProvider, configure: Configure
 ) -> None:

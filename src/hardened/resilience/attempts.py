@@ -158,6 +158,10 @@ class _Attempts:
             result = yield from self._ask(target, health, place)
             if isinstance(result, Answer):
                 return self._served(target, result)
+            if target.name != PRIMARY and not failures:
+                result.error.add_note(
+                    f"hardened: this is what the fallback {target.name!r} says, nobody before it was asked"
+                )
             failures.append(result)
             if not result.fault.elsewhere:
                 break
