@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def run(code: str, *arguments: str) -> str:
 def attributes(package: types.ModuleType) -> dict[str, Any]:
     found = {}
     for name in ("SyncAPIClient", "AsyncAPIClient", "BaseClient"):
-        for attribute in ("request", "_process_response", "_tracer"):
+        for attribute in ("request", "_process_response", "_tracer", stainless.READER):
             cls = getattr(package._base_client, name)
             found[name, attribute] = cls.__dict__.get(attribute)
     return found
@@ -190,6 +191,14 @@ def test_a_changed_signature_is_a_missing_seam() -> None:
     module.SyncAPIClient = module.AsyncAPIClient = Client  # type: ignore[attr-defined]
     with pytest.raises(SeamMissing, match="has no parameter 'stream"):
         stainless.install(module, lambda *_: None, None, Patches())  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize("package", ["openai", "anthropic", "groq"])
+def test_contract_about_who_reads_a_body(package: str) -> None:
+    """Without it, the time of a sync call is limited for each wait only, and no warning says so."""
+    module = pytest.importorskip(package)
+    assert stainless.READER in module._base_client.BaseClient.__dict__
+    assert f"self.{stainless.READER}(request=request)" in inspect.getsource(module._base_client.SyncAPIClient)
 
 
 @pytest.mark.parametrize("package", ["httpx", "httpx2"])
