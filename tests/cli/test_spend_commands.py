@@ -186,6 +186,16 @@ def test_kill_with_a_store_that_is_away_switches_the_file(run: Run, store: Sqlit
     assert "only the file was switched" in errors
 
 
+def test_kill_with_a_broken_policy_switches_the_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hardened.yaml").write_text("presett: balanced\n")
+    code, _, said = run("kill", "on", "--feature", "refunds")
+    assert code == 1
+    assert "did you mean 'preset'" in said
+    assert (tmp_path / ".hardened" / "kill").read_text() == "feature:refunds\n"
+    assert run("kill", "off")[0] == 1
+    assert not (tmp_path / ".hardened" / "kill").exists()
+
+
 def test_kill_names_the_variable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARDENED_KILL", "on")
     assert run("kill")[:2] == (1, "all  (variable)\n")

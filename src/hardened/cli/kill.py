@@ -6,9 +6,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hardened.cli import output
+
+if TYPE_CHECKING:
+    from hardened.policy.schema import Policy
 
 
 def add_to(commands: Any) -> None:
@@ -25,7 +28,8 @@ def add_to(commands: Any) -> None:
     actions = parser.add_subparsers(metavar="ACTION")
     for action, text in (("on", "stop calls"), ("off", "let calls go on; without an option, all of them")):
         epilog = (
-            "Exit codes: 0 done, 1 switched in the file only, as the store could not be reached, 3 could not be done."
+            "Exit codes: 0 done, 1 switched in the file only, as the store could not be reached or the policy "
+            "not be read, 3 could not be done."
         )
         sub = actions.add_parser(action, help=text, description=text.capitalize() + ".", epilog=epilog)
         what = sub.add_mutually_exclusive_group()
@@ -38,9 +42,14 @@ def add_to(commands: Any) -> None:
 
 def run_show(options: argparse.Namespace) -> int:
     """`hardened kill`"""
-    places = _places()
+    policy, _ = _policy()
+    return _show(policy, as_json=options.json)
+
+
+def _show(policy: Policy, *, as_json: bool) -> int:
+    places = _places(policy)
     stopped = sorted(set[str]().union(*places.values()))
-    if options.json:
+    if as_json:
         output.print_json({"stopped": stopped, **{place: sorted(entries) for place, entries in places.items()}})
     elif not stopped:
         print("Nothing is stopped.")
@@ -53,19 +62,18 @@ def run_show(options: argparse.Namespace) -> int:
 
 def run_switch(options: argparse.Namespace) -> int:
     """`hardened kill on`, `hardened kill off`"""
-    from hardened.policy.load import load
     from hardened.spend import kill
     from hardened.store.api import StoreError
     from hardened.store.current import is_shared, open_store
     from hardened.store.values import Mark, Marks
 
-    policy = load()
+    policy, whole = _policy()
     entry = kill.entry(feature=options.feature, user=options.user, model=options.model)
     file = Path(policy.kill.file)
     here = kill.of_file(file)
     everything = not options.on and entry == kill.ALL
     kill.write_file(file, here | {entry} if options.on else set[str]() if everything else here - {entry})
-    code = 0
+    code = 0 if whole else 1
     if is_shared(policy):
         try:
             store = open_store(policy)
@@ -76,19 +84,17 @@ def run_switch(options: argparse.Namespace) -> int:
             code = 1
     if os.environ.get(_variable()) and not options.on:
         print(f"hardened: {_variable()} is set here, and still stops what it says", file=sys.stderr)
-    run_show(options)
+    _show(policy, as_json=options.json)
     return code
 
 
-def _places() -> dict[str, frozenset[str]]:
+def _places(policy: Policy) -> dict[str, frozenset[str]]:
     """What stops calls, by the place that says so."""
-    from hardened.policy.load import load
     from hardened.spend import kill
     from hardened.store.api import StoreError
     from hardened.store.current import is_shared, open_store
     from hardened.store.values import Marks
 
-    policy = load()
     places = {
         "variable": kill.of_variable(os.environ.get(_variable(), "")),
         "file": kill.of_file(Path(policy.kill.file)),
@@ -100,6 +106,23 @@ def _places() -> dict[str, frozenset[str]]:
         except StoreError as error:
             print(f"hardened: the store cannot be read: {output.clean(str(error))}", file=sys.stderr)
     return places
+
+
+def _policy() -> tuple[Policy, bool]:
+    """The policy, and whether it could be read. Else variables alone say where to switch."""
+    from hardened.errors import PolicyError
+    from hardened.policy.load import load, load_safe
+
+    try:
+        return load(), True
+    except PolicyError as error:
+        policy = load_safe().policy
+        print(
+            f"hardened: {output.clean(str(error))}\nhardened: goes on with {policy.kill.file}, and without what that "
+            "policy says of another file or of a store",
+            file=sys.stderr,
+        )
+        return policy, False
 
 
 def _variable() -> str:
