@@ -305,16 +305,18 @@ class Effect(Generic[T]):
 
 @dataclass(slots=True)
 class Limits:
-    """How long one request may take, in seconds, where that is less than the SDK itself would wait.
+    """How long one request may take, where that is less than the SDK itself would wait.
 
     Attributes:
-        answer: until the answer is there; of a stream, its head. An async caller is interrupted then, a sync one with
-            the next bytes that arrive after it, or when none have arrived for so long.
-        silence: between two pieces of a stream.
+        answer: seconds until the answer is there; of a stream, its head. An async caller is interrupted then, and a
+            sync one that reads a body; one that waits for the head, when nothing has arrived for so long.
+        silence: seconds between two pieces of a stream.
+        until: when the body of a stream must be over, by the monotonic clock.
     """
 
     answer: float | None = None
     silence: float | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,6 @@ from hardened_instrumentation.framing import AwsEventStream, JsonLines, ServerSe
 _UNPARSED = object()
 
 
-def limit_silence(response: Any, seconds: float | None) -> None:
-    """Wait for the next piece of a body at most so long; `None`: as long as the connection lives."""
-    timeout = response.request.extensions.get("timeout", {})
-    response.request.extensions["timeout"] = {**timeout, "read": seconds}
-
-
 class HttpReply:
     """`calls.Reply` over one `Response` of httpx or httpx2."""
 
@@ -76,9 +70,12 @@ class HttpReply:
     def make_readable_again(self) -> None:
         """The body is at hand, decoded; an application that reads it raw finds it as it is now."""
         response = self.response
-        if not isinstance(response.stream, _package(response.__class__).ByteStream) or not response.is_stream_consumed:
+        if (
+            not isinstance(response.stream, package_of(response.__class__).ByteStream)
+            or not response.is_stream_consumed
+        ):
             response.is_stream_consumed = response.is_closed = False
-        response.stream = _package(response.__class__).ByteStream(response.content)
+        response.stream = package_of(response.__class__).ByteStream(response.content)
         _drop_encoding(response, len(response.content))
 
     def peek(self, enough: Callable[[bytes], bool], timeout: float | None) -> bool:
@@ -107,7 +104,7 @@ class HttpReply:
 
     def _read_ahead(self, kind: int) -> Any:
         body = _wrap(self.response, Tap(_Nobody()))
-        ahead = self.response.stream = _ahead(_package(self.response.__class__))[kind](body)
+        ahead = self.response.stream = _ahead(package_of(self.response.__class__))[kind](body)
         return ahead
 
     def drop(self) -> None:
@@ -264,7 +261,7 @@ def _content_type(response: Any) -> str:
 
 
 def _wrap(response: Any, passage: Passage[Any]) -> Any:
-    package = _package(response.__class__)
+    package = package_of(response.__class__)
     decoder = response._get_content_decoder()
     identity = package._decoders.IdentityDecoder
     if not isinstance(decoder, identity):
@@ -280,11 +277,11 @@ def _wrap(response: Any, passage: Passage[Any]) -> Any:
 
 def response_class(request: Any) -> Any:
     """The class of the responses to a request, of `httpx` or of `httpx2`."""
-    return _package(request.__class__).Response
+    return package_of(request.__class__).Response
 
 
 @lru_cache(maxsize=16)
-def _package(kind: type) -> ModuleType:
+def package_of(kind: type) -> ModuleType:
     """The `httpx` or `httpx2` that a request or response comes from."""
     for base in kind.__mro__:
         root = base.__module__.partition(".")[0]

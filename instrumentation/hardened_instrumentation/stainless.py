@@ -24,9 +24,10 @@ from hardened_instrumentation.calls import Call, Compose, Handler, Reply, Send
 from hardened_instrumentation.drive import Exchange, active
 from hardened_instrumentation.elsewhere import client_for, harmless, in_other_wire
 from hardened_instrumentation.framing import dump_json, parse_json
-from hardened_instrumentation.http_reply import HttpReply, limit_silence, response_class
+from hardened_instrumentation.http_reply import HttpReply, response_class
 from hardened_instrumentation.patches import Patches, SeamMissing
 from hardened_instrumentation.routes import Describe
+from hardened_instrumentation.waits import limit_waits
 
 _log = logging.getLogger("hardened")
 
@@ -214,8 +215,7 @@ def _read(response: Any, exchange: Exchange) -> None:
         if exchange.until is None:
             response.read()
             return
-        left, own = max(exchange.until - time.monotonic(), 0.001), exchange.call.read_timeout
-        limit_silence(response, left if own is None else min(own, left))
+        limit_waits(response, exchange.call.read_timeout, exchange.until)
         pieces: list[bytes] = []
         for piece in response.iter_bytes():
             pieces.append(piece)
@@ -233,7 +233,8 @@ def _reply(exchange: Exchange, response: Any, stream: bool, arguments: dict[str,
     reply = HttpReply(response, exchange.call, streamed=stream, retries=taken)
     if exchange.limits is not None and reply.kind == "events":
         waits = (exchange.call.read_timeout, exchange.limits.silence)
-        limit_silence(response, min((wait for wait in waits if wait is not None), default=None))
+        silence = min((wait for wait in waits if wait is not None), default=None)
+        limit_waits(response, silence, exchange.limits.until)
     return reply
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anthropic
+import anyio
+import httpx
 import openai
 import pytest
+import trio
 from callers import CALLERS, STREAMS, openai_client
 from shapes import ASK, MODEL
 from traces import Configure
@@ -17,6 +23,7 @@ from hardened.policy.load import load
 from hardened.resilience.plan import PRESETS, compile
 from hardened.resilience.retry_budget import RESERVE, RetryBudget
 from hardened.testing import FakeProvider, Reply
+from hardened_instrumentation.waits import limit_waits
 
 LONG = 30.0
 SHORT = 0.3
@@ -184,6 +191,82 @@ def test_a_stream_that_falls_silent(
         STREAMS[name].call(provider, timeout=LONG)
     assert raised.value.reason == "timeout"
     assert raised.value.partial_text.startswith("wo")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_falls_silent_does_not_outlast_the_deadline(
+    name: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"deadline": 2 * SHORT, "stream_idle_timeout": LONG})
+    provider.default = Reply(text="word " * 20, fault="stall", fault_after=6)
+    with pytest.raises((hardened.StreamInterrupted, hardened.DeadlineExceeded)) as raised:  # before its begin: busy
+        STREAMS[name].call(provider, timeout=LONG)
+    assert getattr(raised.value, "reason", "deadline") == "deadline"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_is_read_ahead_does_not_either(
+    name: str, provider: FakeProvider, waits: list[float], configure: Configure
+) -> None:
+    configure(resilience={"deadline": SHORT, "stream_idle_timeout": LONG}, stream="buffer")
+    provider.default = Reply(text="word " * 20, fault="stall", fault_after=6)
+    with pytest.raises(hardened.DeadlineExceeded):
+        STREAMS[name].call(provider, timeout=LONG)
+
+
+def test_each_wait_of_a_sync_caller_is_what_is_left(
+    provider: FakeProvider, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    configure(resilience={"deadline": LONG})
+    provider.default = Reply(text="word " * 20, chunk_delay=0.005)
+    with openai_client(provider, timeout=2 * LONG) as client:
+        chat: Any = client.chat.completions
+        first = chat.create(model=MODEL, messages=ASK, stream=True)
+        connection = type(first.response.extensions["network_stream"])
+        read = connection.read
+
+        def recorded(self: Any, size: int, timeout: float) -> bytes:
+            asked.append(timeout)
+            return read(self, size, timeout)
+
+        monkeypatch.setattr(connection, "read", recorded)
+        assert [*chat.create(model=MODEL, messages=ASK, stream=True)]
+    assert len({*asked}) > 2, "one for the head, and one for all of the body"
+
+
+@pytest.mark.parametrize("run", [asyncio.run, trio.run])
+def test_the_wait_of_an_async_caller_ends_with_its_time(run: Callable[..., Any]) -> None:
+    class Body(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"a piece"
+            await anyio.sleep_forever()
+
+    async def read() -> list[bytes]:
+        response = httpx.Response(200, stream=Body(), request=httpx.Request("GET", "http://localhost"))
+        limit_waits(response, None, time.monotonic() + 0.01)
+        pieces: list[bytes] = []
+        with pytest.raises(httpx.ReadTimeout):
+            async for piece in response.aiter_raw():
+                pieces.append(piece)
+        return pieces
+
+    async def main() -> None:
+        assert await read() == [b"a piece"]
+
+    run(main if run is trio.run else main())
+
+
+def test_a_connection_that_was_read_within_a_limit_is_used_again_without_it(
+    provider: FakeProvider, configure: Configure
+) -> None:
+    with openai_client(provider) as client:
+        for deadline in (LONG, None):
+            configure(resilience={"deadline": deadline})
+            stream = client.chat.completions.create(model=MODEL, messages=ASK, stream=True)
+            connection = stream.response.extensions["network_stream"]
+            assert [*stream]
+            assert "read" not in vars(connection)
 
 
 def test_a_stream_that_never_ends(provider: FakeProvider, waits: list[float], configure: Configure) -> None:

@@ -298,9 +298,8 @@ class _Attempts:
             self._failed(billed=False)
             raise self._late()
         plan = self._plan
-        return Limits(
-            _least(self._own_limit(), left), _least(plan.stream_idle_timeout or plan.first_token_timeout, left)
-        )
+        silence = plan.stream_idle_timeout or plan.first_token_timeout
+        return Limits(_least(self._own_limit(), left), silence, self._deadline)
 
     def _own_limit(self) -> float | None:
         return self._plan.first_token_timeout if self._call.stream else self._plan.attempt_timeout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from hardened.errors import StreamInterrupted, as_sdk_error
 from hardened.resilience.answers import begins, lacks_only_its_end, of_event
@@ -11,6 +12,9 @@ from hardened.resilience.classify import Fault, fault, of_error
 from hardened.store.breaker import Event
 from hardened.stream import read_event, response_of
 from hardened_instrumentation.calls import Call, Ending, EventReader, Reply, ResponseView, WireEvent
+
+LATE: Final = fault("transport", "deadline")
+"""The time of the call was over in the middle of its answer, whoever is slow."""
 
 
 class Faulty(Exception):
@@ -68,8 +72,8 @@ class StreamCheck:
     def saw(self, event: WireEvent, so_far: Callable[[], ResponseView]) -> None:
         """Raises `StreamInterrupted` for an event that says so, and when the call takes too long."""
         found = of_event(self._sdk, event)
-        if found is None and self._deadline is not None and time.monotonic() > self._deadline:
-            found = fault("transport", "deadline")
+        if found is None and self._late():
+            found = LATE
         self._unsure = self._unsure or lacks_only_its_end(event)
         if found is not None:
             raise self._interrupted(found, so_far())
@@ -81,6 +85,8 @@ class StreamCheck:
         if how == "read":
             return self._interrupted(fault("invalid", "cut"), response)
         found = of_error(self._sdk, error) if error is not None else None
+        if found is not None and found.code == "timeout" and self._late():
+            found = LATE
         return None if found is None else self._interrupted(found, response)
 
     def ended(self, response: ResponseView | None) -> None:
@@ -88,8 +94,11 @@ class StreamCheck:
         whole = self._unsure or (response is not None and response.complete)
         self._tell("fail" if self._failed else "ok" if whole else "neutral")  # who leaves says nothing of the target
 
+    def _late(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
+
     def _interrupted(self, found: Fault, response: ResponseView) -> StreamInterrupted:
-        self._failed = found.counts and found.code != "deadline"
+        self._failed = found.counts and found is not LATE
         parts = [part for message in response.messages for part in message["parts"] if part.get("type") == "text"]
         usage = response.usage
         return as_sdk_error(StreamInterrupted, self._sdk)(
