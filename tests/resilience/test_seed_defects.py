@@ -287,7 +287,7 @@ def test_a_request_that_is_given_up_is_hung_up(
     """The one that a time-out of ours ended does not go on, and is not billed, behind the answer of the next."""
     with silent_server() as (url, hung_up):
         backup = {"provider": "openai", "base_url": provider.openai_base_url, "api_key": "k"}
-        configure(targets={"backup": backup}, routes={"default": ["backup"]}, resilience={"attempt_timeout": 0.3})
+        configure(targets={"backup": backup}, routes={"default": ["backup"]}, resilience={"attempt_timeout": 1})
         client = kind(base_url=url, api_key="test", timeout=30)
         call = partial(client.chat.completions.create, model=MODEL, messages=ASK)
 
