@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from traces import Configure, Traces
 
 import hardened
@@ -14,6 +15,12 @@ from hardened.policy.active import reset, set_active
 from hardened.policy.load import load
 from hardened.telemetry import providers
 from hardened.testing import FakeProvider
+
+# The same examples in every run, and no verdict that depends on how busy the machine is.
+settings.register_profile(
+    "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture

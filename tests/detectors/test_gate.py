@@ -56,7 +56,7 @@ def test_evaluation_data(name: str, labelled_texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@settings(max_examples=200)
 @given(text=st.text(alphabet="aB1@.:/-+ ()=_\nſKİ\ud800é", max_size=80))
 def test_any_text(name: str, text: str) -> None:
     assert FAST[name].detect(text) == PLAIN[name].detect(text)

@@ -162,7 +162,7 @@ PIECES = st.one_of(
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-@settings(max_examples=150, derandomize=True, deadline=None, database=None)
+@settings(max_examples=150)
 @given(pieces=st.lists(PIECES, max_size=6), data=st.data())
 def test_promises_hold_for_any_mixture(name: str, pieces: list[str], data: st.DataObject) -> None:
     text = "".join(pieces)[:1500]
@@ -178,7 +178,7 @@ def test_promises_hold_for_any_mixture(name: str, pieces: list[str], data: st.Da
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-@settings(max_examples=150, derandomize=True, deadline=None, database=None)
+@settings(max_examples=150)
 @given(
     pieces=st.lists(st.one_of(PIECES, st.sampled_from(["the word, ", "(and) ", "re-read "])), max_size=8),
     data=st.data(),

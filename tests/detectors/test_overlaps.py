@@ -39,7 +39,7 @@ def covered(findings: list[Finding]) -> set[int]:
     return {position for f in findings for position in range(f.start, f.end)}
 
 
-@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@settings(max_examples=300)
 @given(findings=st.lists(FINDINGS, max_size=12), order=st.randoms(use_true_random=False))
 def test_disjoint_ordered_complete_and_independent_of_the_order(findings: list[Finding], order: object) -> None:
     result = resolve(findings)
@@ -51,7 +51,7 @@ def test_disjoint_ordered_complete_and_independent_of_the_order(findings: list[F
     assert resolve(result) == result
 
 
-@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@settings(max_examples=200)
 @given(left=st.lists(FINDINGS, max_size=6), right=st.lists(FINDINGS, max_size=6))
 def test_clusters_do_not_influence_each_other(left: list[Finding], right: list[Finding]) -> None:
     moved = [Finding(f.detector, f.category, f.start + 100, f.end + 100, f.score) for f in right]

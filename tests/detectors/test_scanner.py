@@ -227,7 +227,7 @@ PHRASES = [
 ]
 
 
-@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@settings(max_examples=100)
 @given(
     pieces=st.lists(
         st.one_of(st.sampled_from(PHRASES), st.text(alphabet="a1 @.-:ſİ\ud800é\n", max_size=40)), max_size=8

@@ -92,7 +92,7 @@ def protobuf_json(batch: list[ReadableSpan]) -> Any:
     return json_format.MessageToDict(encode_spans(batch), use_integers_for_enums=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(spans(), max_size=3))
 def test_equals_the_protobuf_mapping(batch: list[ReadableSpan]) -> None:
     line = encode_request(batch)
@@ -101,7 +101,7 @@ def test_equals_the_protobuf_mapping(batch: list[ReadableSpan]) -> None:
     assert (ours if batch else {}) == protobuf_json(batch)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(spans(), min_size=1, max_size=2))
 def test_parses_back_into_the_same_message(batch: list[ReadableSpan]) -> None:
     message = json_format.ParseDict(ids_to_base64(json.loads(encode_request(batch))), ExportTraceServiceRequest())

@@ -138,7 +138,7 @@ def pairs(text: str) -> Any:
     return json.loads(text, object_pairs_hook=lambda members: ["object", *(inner for _, inner in members)])
 
 
-@settings(max_examples=250, derandomize=True, deadline=None)
+@settings(max_examples=250)
 @given(documents, spellings, cuts, st.sampled_from(["", " \n"]), st.sampled_from(["", "\n "]))
 @example([1234, 56], {"separators": (",", ":")}, [3], "", "")
 @example({"12": 34}, {}, [], "", "")
@@ -154,7 +154,7 @@ def test_a_stream_of_json_is_its_redaction_and_stays_json(
     assert repeat(REDACTING, "output", text) == (verdict.text, verdict.decisions)
 
 
-@settings(max_examples=250, derandomize=True, deadline=None)
+@settings(max_examples=250)
 @given(documents, cuts, st.integers(0, 60), words)
 @example(["1234 5"], [], 3, "")
 @example([12], [], 3, " 34]")
@@ -169,7 +169,7 @@ def test_json_that_is_cut_off_or_is_none_streams_as_it_is_checked(
     assert streamed(REDACTING, list(text), verdict) == verdict.text
 
 
-@settings(max_examples=250, derandomize=True, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(words | st.sampled_from(["\\u00", "\\ud83d", "\\ude42", "\\r"]), max_size=6).map("".join), cuts)
 def test_prose_with_escapes_streams_as_it_is_checked(text: str, at: list[int]) -> None:
     text = "x" + text
@@ -178,7 +178,7 @@ def test_prose_with_escapes_streams_as_it_is_checked(text: str, at: list[int]) -
     assert streamed(REDACTING, list(text), verdict) == verdict.text
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(documents, spellings, cuts)
 def test_json_is_blocked_on_a_stream_exactly_when_it_is_as_a_whole(
     document: Any, spelling: dict[str, Any], at: list[int]

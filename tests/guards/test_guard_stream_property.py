@@ -70,7 +70,7 @@ MIXED = acting(number="warn")
 BLOCKING = acting(number="block")
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=400)
 @given(cut_texts())
 @example(["<<k-ab", "c>>"])
 @example(["k-abcdefghijkz", "12"])
@@ -80,7 +80,7 @@ def test_a_stream_is_the_redaction_of_the_whole_text(chunks: list[str]) -> None:
     check_against_whole(REDACTING, chunks, "".join(chunks))
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(cut_texts())
 def test_warnings_beside_redactions_change_nothing_and_are_the_same(chunks: list[str]) -> None:
     verdict = MIXED.check(whole := "".join(chunks), "output")
@@ -102,7 +102,7 @@ def test_one_character_at_a_time() -> None:
     assert "k-abc" not in REDACTING.check(SPOKEN, "output").text
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=300)
 @given(cut_texts())
 @example(["k-abc 12", "34 "])
 def test_a_block_comes_exactly_when_the_whole_text_is_blocked_and_before_any_of_it_is_out(chunks: list[str]) -> None:

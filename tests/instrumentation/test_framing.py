@@ -31,7 +31,7 @@ def meaning(found: list[WireEvent]) -> list[object]:
     return [(event.name, event.data) for event in found if event.data is not None]
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(bodies, st.data())
 def test_any_cut_means_the_same_and_loses_nothing(body: bytes, data: st.DataObject) -> None:
     whole = events([body])

@@ -65,7 +65,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
 
 
 @pytest.mark.parametrize("ask", [chat, responses, messages])
-@settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS, sizes=PIECES)
 def test_joined_pieces_are_the_redacted_whole(
     ask: Callable[[Clients], str], clients: Clients, text: str, sizes: list[int]

@@ -31,7 +31,7 @@ def scrubbed(text: str, form: Form = "text", fields: Sequence[str] = ()) -> tupl
     return target.getvalue().decode("utf-8", "surrogateescape"), scrubber
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@settings(max_examples=60)
 @given(st.text(max_size=4000), st.integers(1, 900), st.integers(1, 700))
 def test_windows_cover_a_text_once(text: str, block: int, piece: int) -> None:
     given_in = [text[at : at + piece] for at in range(0, len(text), piece)]
@@ -86,7 +86,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=80, derandomize=True, deadline=None, database=None)
+@settings(max_examples=80)
 @given(
     st.dictionaries(st.sampled_from(["text", "x"]), JSON, max_size=2), st.booleans(), st.sampled_from([(), ("text",)])
 )

@@ -14,12 +14,9 @@ from hypothesis import HealthCheck, settings
 
 
 def examples(count: int) -> settings:
-    """The same examples in every run; what a fixture switches on is the same for all of them."""
+    """So many; what a fixture switches on is the same for all of them."""
     return settings(
-        derandomize=True,
-        deadline=None,
-        max_examples=count,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+        max_examples=count, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     )
 
 

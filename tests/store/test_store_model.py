@@ -153,5 +153,5 @@ def test_the_store_is_as_the_model(kind: str, request: pytest.FixtureRequest) ->
         machine.url = request.getfixturevalue("redis_url")
     examples = 60 if kind == "memory" else 15
     case = machine.TestCase
-    case.settings = settings(max_examples=examples, stateful_step_count=25, deadline=None)
+    case.settings = settings(max_examples=examples, stateful_step_count=25)
     case("runTest").runTest()
