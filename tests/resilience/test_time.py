@@ -141,6 +141,21 @@ def test_a_deadline_ends_the_call(name: str, provider: FakeProvider, waits: list
     assert len(provider.requests) <= 1  # none where this machine was too slow to send it in time
 
 
+def test_the_time_that_guards_take_is_part_of_it(provider: FakeProvider, configure: Configure) -> None:
+    @hardened.detector("slow")
+    def slow(text: str) -> list[Any]:
+        end = time.monotonic() + SHORT
+        while time.monotonic() < end:
+            pass
+        return []
+
+    configure(resilience={"deadline": SHORT}, detectors={"slow": {"input": "warn"}})
+    with pytest.raises(hardened.DeadlineExceeded) as raised:
+        CALLERS["openai"].call(provider)
+    assert raised.value.seconds >= SHORT
+    assert provider.requests == []
+
+
 def test_the_deadline_of_the_code_around(provider: FakeProvider, waits: list[float], configure: Configure) -> None:
     configure(resilience={"deadline": LONG})
     provider.default = Reply(delay=LONG)

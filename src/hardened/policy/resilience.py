@@ -74,7 +74,7 @@ class Resilience(Section):
         description="Most retries of the process, as a share of its calls. Preset `strict`: 0.1.",
     )
     deadline: Seconds | None = Field(
-        None, description="Seconds for a whole call, with all its requests and pauses. Preset `strict`: 30."
+        None, description="Seconds for a whole call: its guards, requests and pauses. Preset `strict`: 30."
     )
     attempt_timeout: Seconds | None = Field(
         None, description="Seconds for one request without a stream. Preset `strict`: 8. Never more than the SDK's own."

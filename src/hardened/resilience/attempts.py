@@ -99,8 +99,7 @@ class _Attempts:
         self._body = call.body
         self._home = call.provider, call.server_address, call.server_port
         self._sent = 0
-        self._began = time.monotonic()
-        own = None if plan.deadline is None else self._began + plan.deadline
+        own = None if plan.deadline is None else record.began + plan.deadline
         self._deadline = _least(own, record.deadline)
         self._named = self._plan.fallbacks(record.feature)
         if plan.retry_budget is not None:
@@ -369,7 +368,7 @@ class _Attempts:
         return error
 
     def _late(self) -> DeadlineExceeded:
-        return as_sdk_error(DeadlineExceeded, self._call.sdk)(seconds=time.monotonic() - self._began)
+        return as_sdk_error(DeadlineExceeded, self._call.sdk)(seconds=time.monotonic() - self._record.began)
 
 
 def _told(failures: list[Failure], too_dear: list[HardenedError]) -> Exception:

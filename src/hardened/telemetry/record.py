@@ -83,13 +83,19 @@ def _end_open() -> None:
 
 
 class CallRecord:
-    """Follows one call from its begin to its end, which comes exactly once, whoever ends it."""
+    """Follows one call from its begin to its end, which comes exactly once, whoever ends it.
+
+    Attributes:
+        began: when the application made the call, by `time.monotonic`: its deadline counts from here.
+        charge: what is reserved for the call, told how it ended.
+    """
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._ambient = _NOWHERE
         self._span: Span = INVALID_SPAN
         self._began, self._began_ns = time.perf_counter(), time.time_ns()
+        self.began = time.monotonic()
         self._first: float | None = None
         self._over: tuple[int, float] | None = None
         self._request: RequestView | None = None
@@ -102,7 +108,7 @@ class CallRecord:
         self._attempts = 0
         self._free = False
         self._failure: str | None = None  # class of the last request's error
-        self.charge: CallCharge | None = None  # what is reserved for the call, told how it ended
+        self.charge: CallCharge | None = None
         _open.add(self)
         self._start()
 
