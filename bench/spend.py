@@ -30,7 +30,7 @@ import hardened
 from hardened.policy.active import set_active
 from hardened.policy.load import load
 from hardened.resilience.health import Health
-from hardened.spend import kill, ledger
+from hardened.spend import kill, ledger, plan
 from hardened.spend.prices import Cost
 from hardened.store.amounts import Counts, Reserve
 from hardened.store.breaker import BreakerRule
@@ -60,7 +60,7 @@ BUDGETS = {
 def one_call(call: Call, usage: Usage, cost: Cost) -> Generator[Effect[Any], Any, None]:
     """All that a call asks and tells a store."""
     yield from kill.check(call)
-    charge = yield from ledger.admit(call, call.wire.request(call.body or {}))
+    charge = yield from ledger.admit(call, call.wire.request(call.body or {}), plan.current())
     health = Health("primary/openai/api.openai.com:443/m", BreakerRule())
     yield from health.allows()
     yield from health.tell("ok")

@@ -11,6 +11,9 @@ ends when the response is delivered; a streamed response goes on as a `StreamSes
         yield from perform(Deliver(reply))      # the SDK builds its own object from the reply
 
 What a flow raises reaches the application unchanged.
+
+None of these has a `repr`: who logs one must not log what was said. Nobody compares them either, and what a class does
+not generate is not paid for at import.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ SlotKind = Literal["text", "arguments", "reasoning", "opaque"]
 Ending = Literal["read", "closed", "dropped", "cancelled", "failed"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Slot:
     """One place in a wire body that holds text: `holder[key]`. Writing it changes the body.
 
@@ -59,7 +62,7 @@ class Slot:
                         container[repeated] = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Usage:
     """Tokens as the provider counted them. `input` includes cached tokens, `output` includes reasoning tokens."""
 
@@ -73,7 +76,7 @@ class Usage:
     raw: Json | None = None  # the provider's own usage object, for pricing
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class RequestView:
     """What a request body says, in the shapes of the OpenTelemetry GenAI conventions."""
 
@@ -86,7 +89,7 @@ class RequestView:
     output_type: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ResponseView:
     """What a response says, in the shapes of the OpenTelemetry GenAI conventions."""
 
@@ -100,7 +103,7 @@ class ResponseView:
     refused: bool = False  # the model declined in so many words; a content filter is a finish reason
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class WireEvent:
     """One event of a streamed response.
 
@@ -114,7 +117,7 @@ class WireEvent:
     changed: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Delta:
     """A piece of a text field that grows over the events of a stream; `place` identifies the field in the stream."""
 
@@ -122,7 +125,7 @@ class Delta:
     place: tuple[Any, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class EventView:
     """What one event of a stream means.
 
@@ -182,7 +185,7 @@ class Wire(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Call:
     """One logical request to a model, as the application made it; however often it is sent."""
 
@@ -303,7 +306,7 @@ class Effect(Generic[T]):
     __slots__ = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Limits:
     """How long one request may take, where that is less than the SDK itself would wait.
 
@@ -331,7 +334,7 @@ class Destination:
     speaks: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Send(Effect[Reply]):
     """Let the SDK send the call. A flow may send several times: the last answer is delivered, the others are dropped.
 
@@ -348,14 +351,14 @@ class Send(Effect[Reply]):
     body: Json | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Deliver(Effect[object]):
     """Let the SDK build its own object from the reply; the object is the result of the application's call."""
 
     reply: Reply
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Work(Effect[T]):
     """Run a blocking function: in place for a sync caller, in a bounded thread for an async one.
 
@@ -366,7 +369,7 @@ class Work(Effect[T]):
     twin: Callable[[], Awaitable[T]] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Peek(Effect[bool]):
     """Read the bytes of an `events` reply from their begin until `enough` has seen enough; the result says whether they
     ended before. The application will read them all the same.
@@ -379,7 +382,7 @@ class Peek(Effect[bool]):
     timeout: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Until(Effect[bool]):
     """Wait until somebody calls what `listen` is given, from any thread; the result says whether that was in time."""
 
@@ -387,7 +390,7 @@ class Until(Effect[bool]):
     seconds: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Compose(Effect[Reply]):
     """Make a reply that no provider has sent; `body` is JSON, or the bytes of a stream of events."""
 
@@ -395,7 +398,7 @@ class Compose(Effect[Reply]):
     content_type: str = "application/json"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Sleep(Effect[None]):
     """Wait so many seconds."""
 

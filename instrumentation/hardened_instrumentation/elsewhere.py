@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from hardened_instrumentation.calls import Destination
@@ -27,8 +26,7 @@ CREDENTIALS: Final = ("admin_api_key", "auth_token", "organization", "project")
 """What a new client may have found in the environment, and belongs to the account that it knows from there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """How a provider is asked for the next turn of a conversation: below which path, with which headers."""
 
     path: str

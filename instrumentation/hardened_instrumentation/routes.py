@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hardened_instrumentation.calls import Call, Wire
 
@@ -13,8 +12,7 @@ Describe = Callable[[Any, Any, bool], Call]
 """(client, options, stream) -> Call"""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """One endpoint: its low-cardinality name, the operation of the GenAI conventions, and its wire format."""
 
     name: str

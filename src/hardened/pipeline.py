@@ -18,7 +18,7 @@ from hardened.resilience.attempts import Answer, say, send
 from hardened.resilience.request import check_input, limit_output
 from hardened.restored import restore_slot, restored_stream
 from hardened.spend import kill
-from hardened.spend.ledger import admit
+from hardened.spend import plan as spend
 from hardened.stream import GuardedStream, ObservedStream, WatchedStream
 from hardened.telemetry.faults import report
 from hardened.telemetry.record import CallRecord
@@ -93,7 +93,11 @@ def _ask(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Answer]:
     limit_output(call, record)
     record.requested()
     size = yield from check_input(call, record)
-    record.charge = yield from admit(call, record.request)
+    rules = spend.current()
+    if not rules.idle:
+        from hardened.spend.ledger import admit  # where nothing is counted, nobody needs the estimates and the amounts
+
+        record.charge = yield from admit(call, record.request, rules)
     return (yield from send(call, record, size))
 
 

@@ -21,7 +21,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import hardened
-from hardened.spend import alerts, ledger
+from hardened.spend import alerts, plan
 from hardened.spend.alerts import Alert
 from hardened.spend.calendar import Calendar
 from hardened.store import current as store_module
@@ -86,7 +86,7 @@ def test_users_are_named_to_callbacks_only(
 def test_a_day_that_will_not_last(configure: Configure, told: list[Alert], monkeypatch: pytest.MonkeyPatch) -> None:
     bench = configure(budgets={"global": {"day": "0.01 USD"}})
     begin = Calendar().current("day").begin
-    monkeypatch.setattr(ledger.plan().calendar, "_clock", lambda: begin + 3 * 3600)
+    monkeypatch.setattr(plan.current().calendar, "_clock", lambda: begin + 3 * 3600)
     spend(bench, 1)
     assert told == []  # 0.001 in three hours are 0.008 in a day
     spend(bench, 1)
@@ -160,6 +160,7 @@ import hardened
 from hardened.policy.active import set_active
 from hardened.policy.load import load
 from hardened.spend import alerts
+from hardened.spend.ledger import take
 from hardened.spend.plan import make_plan
 from hardened.store.amounts import Line, Reserve, Settle
 from hardened.store.current import current
@@ -172,7 +173,7 @@ rules, store = make_plan(policy), current()
 (one,) = rules.applied(Ambient(), None)
 for number in range(250):
     hold = f"{sys.argv[2]}-{number}"
-    store.run(Reserve(hold, (one.take(1, enforced=True),)))
+    store.run(Reserve(hold, (take(one, 1, enforced=True),)))
     alerts.check(rules, store, [one], store.run(Settle(hold)).used)
 """
 

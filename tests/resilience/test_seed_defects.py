@@ -35,10 +35,9 @@ import hardened
 from hardened import errors
 from hardened.policy.load import load
 from hardened.resilience import backoff, functions, health, permits
-from hardened.resilience.classify import REMEDIES, TRANSPORT
+from hardened.resilience.classify import NEVER_SENT, REMEDIES, TRANSPORT
 from hardened.resilience.plan import Crowd
 from hardened.resilience.targets import PRIMARY, Target
-from hardened.spend.ledger import _NEVER_SENT
 from hardened.spend.plan import UNITS, WINDOWS, make_plan
 from hardened.store.memory import MemoryStore
 from hardened.telemetry.context import Ambient
@@ -154,7 +153,7 @@ def test_pauses_are_drawn_from_all_of_the_interval() -> None:
 def test_every_name_that_we_rely_on_exists() -> None:
     """Classes of others are known by their names, as nothing is imported for it: a misspelt one would never be seen."""
     theirs = {name for module in (openai, anthropic, groq, httpx, httpx2) for name in dir(module)}
-    assert set(TRANSPORT) | _NEVER_SENT <= theirs
+    assert set(TRANSPORT) | NEVER_SENT <= theirs
     ours = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.CallError)]
     for kind in ours:
         assert {sdk for sdk in (openai, anthropic, groq) if not hasattr(sdk, kind.sdk_name)} == set()

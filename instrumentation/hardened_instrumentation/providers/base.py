@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from hardened_instrumentation.calls import Call
@@ -18,8 +17,7 @@ from hardened_instrumentation.wires.openai_other import Opaque
 Install = Callable[[ModuleType, Active, Patches], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(NamedTuple):
     """An SDK that can be instrumented.
 
     Attributes:

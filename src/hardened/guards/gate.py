@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hardened.guards.escapes import Unescaped
 from hardened.guards.judge import Judge
@@ -30,8 +29,7 @@ _OUTCOMES: Final[Mapping[Action, Outcome]] = {
 _CHANGES: Final = frozenset[Action]({"redact", "block", "ask"})
 
 
-@dataclass(frozen=True, slots=True)
-class Guarded:
+class Guarded(NamedTuple):
     """A detector and its rules at a stage, the gravest first."""
 
     detector: Detector

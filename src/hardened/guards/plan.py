@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from hardened.guards.verdict import Action, Mode, Stage
 
@@ -15,8 +15,7 @@ OperatorName = Literal["replace", "redact", "mask", "hash", "encrypt", "pseudony
 MAX_VALUES: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """Which action follows a finding of one detector at one stage.
 
     A detector may have several rules at a stage, for example block from score 0.9 on and warn from 0.5 on: a finding
@@ -31,8 +30,7 @@ class Rule:
     min_score: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(NamedTuple):
     """What takes the place of a value. `mask` keeps some characters and puts `char` over the others."""
 
     name: OperatorName = "replace"

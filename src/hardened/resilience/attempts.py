@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from hardened.errors import (
@@ -24,7 +23,7 @@ from hardened.errors import (
 )
 from hardened.resilience import backoff, diversion, statics
 from hardened.resilience.answers import CHECKED, of_reply
-from hardened.resilience.classify import Fault, fault, of_error
+from hardened.resilience.classify import Fault, fault, not_billed, of_error
 from hardened.resilience.health import Health
 from hardened.resilience.last import CallOutcome, remember
 from hardened.resilience.permits import permits
@@ -34,7 +33,6 @@ from hardened.resilience.streams import Faulty, Opening, StreamCheck
 from hardened.resilience.targets import PRIMARY, Foreign, Target, Unservable, prepared
 from hardened.resilience.translation.fields import Refused
 from hardened.resilience.window import Size
-from hardened.spend.ledger import not_billed
 from hardened.store.breaker import Event
 from hardened.telemetry.record import CallRecord
 from hardened_instrumentation.calls import Call, Effect, Limits, Peek, Reply, Send, Sleep, perform
@@ -50,16 +48,14 @@ PATIENCE: Final = 3.0
 """Seconds that a provider may ask us to wait where another target could answer at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What was answered in the end; of a stream, its begin, and what watches over the rest."""
 
     reply: Reply
     check: StreamCheck | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a target did not answer, and what the application sees if nobody else does."""
 
     fault: Fault

@@ -7,7 +7,6 @@ provider writes into its bodies and error events, and in `STATUSES` for what has
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from hardened.resilience.backoff import retry_after
@@ -106,9 +105,11 @@ TRANSPORT: Final[Mapping[str, str]] = {
 }
 """Classes of exceptions, of the SDKs and of httpx, that say that nobody answered. The first in the MRO counts."""
 
+NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"})
+"""Those of httpx that say that the request never left."""
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+
+class Fault(NamedTuple):
     """What went wrong with one request.
 
     Attributes:
@@ -158,6 +159,19 @@ def of_error(sdk: str, error: BaseException) -> Fault | None:
         if base.__name__ in TRANSPORT:
             return fault("transport", TRANSPORT[base.__name__])
     return None
+
+
+def not_billed(error: BaseException) -> bool:
+    """Whether a provider certainly did no work: it refused the request, or never received it."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and status >= 400:
+        return True
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__name__ in NEVER_SENT:
+            return True
+        seen = seen.__cause__
+    return False
 
 
 def of_status(sdk: str, status: int, body: Any, headers: Mapping[str, str]) -> Fault:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from hardened.policy.active import active
@@ -60,8 +59,7 @@ PRESETS: Final[Mapping[PresetName, Preset]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """How calls are made. Times are in seconds; `None`: as the SDK has it, or without a limit.
 
     Attributes:

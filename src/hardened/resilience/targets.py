@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from hardened.resilience.statics import unfit
@@ -38,8 +37,7 @@ class Unservable(Exception):
     """Why a target cannot serve a call; its text has nothing of the request but names of fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(NamedTuple):
     """A call in the wire of the one who shall answer it.
 
     Attributes:
@@ -51,8 +49,7 @@ class Foreign:
     translation: Translation
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One that can serve a call.
 
     Attributes:
@@ -126,7 +123,7 @@ def _translated(body: Json, target: Target, provider: str, translation: Translat
         foreign = Foreign(translation.request({**body, "model": target.model}, service), translation)
     except Refused as refused:
         raise Unservable(f"the request cannot be said to {provider}: {refused}") from None
-    return replace(target, destination=Destination(address, key, provider), foreign=foreign)
+    return target._replace(destination=Destination(address, key, provider), foreign=foreign)
 
 
 def _keys(value: Any, depth: int = 8) -> Iterator[str]:

@@ -8,8 +8,7 @@ passed over for the next one by the count alone, and by the estimate only where 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from hardened.errors import InputTooLong, as_sdk_error
@@ -29,8 +28,7 @@ SHORTENED: Final = ("truncation", "context_management", "transforms")
 """What tells a service to make a request fit that does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(NamedTuple):
     """How large a request is, in tokens, by whatever decides, and the known windows by the names of targets."""
 
     tokens: int

@@ -1,6 +1,6 @@
 """Every call and its money: what fits is reserved before it is sent, what it used is charged when it is over.
 
-    charge = yield from admit(call, view)            # raises BudgetExceeded, RateLimited, UnknownPrice
+    charge = yield from admit(call, view, rules)     # raises BudgetExceeded, RateLimited, UnknownPrice
     charge.failed(billed=...)                        # a request failed; the provider may charge for it all the same
     yield from charge.again(call)                    # before a further one, which may be dearer; raises as admit does
     charge.finish(error, usage, cost)                # however the call ended; never blocks, never raises
@@ -17,10 +17,10 @@ from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from hardened.errors import BudgetExceeded, LimitError, RateLimited, UnknownPrice
-from hardened.policy.active import active
-from hardened.policy.schema import Policy
+from hardened.resilience.classify import not_billed
+from hardened.spend.calendar import SECONDS, Window
 from hardened.spend.estimate import NOTHING, Estimate, Learned, dear, estimate, nano
-from hardened.spend.plan import NANO, Applied, Limit, Plan, Unit, make_plan, printable
+from hardened.spend.plan import NANO, Applied, Limit, Plan, Unit, printable
 from hardened.spend.prices import Cost, Pricer
 from hardened.store.amounts import Bucket, Denied, Extend, Line, Release, Reserve, Settle, Settled, Tally
 from hardened.store.api import Store, ask
@@ -47,28 +47,18 @@ KEPT: Final = 400 * 86_400.0
 SETTLING: Final = 0.25
 """Seconds for which a call that does not fit waits for the ends of others that are just being told."""
 
+NO_CAP: Final = 2**53
+"""More than is ever counted."""
+
 learned = Learned()
 
 
-class _Cache:
-    plan: tuple[Policy, Plan] | None = None
-
-
-def plan() -> Plan:
-    """The plan of the active policy."""
-    policy = active()
-    if _Cache.plan is None or _Cache.plan[0] is not policy:
-        _Cache.plan = policy, make_plan(policy)
-    return _Cache.plan[1]
-
-
-def admit(call: Call, view: RequestView | None) -> Step[CallCharge | None]:
-    """Reserve what a call may use. `None` where nothing is counted.
+def admit(call: Call, view: RequestView | None, rules: Plan) -> Step[CallCharge | None]:
+    """Reserve what a call may use. `None` for one that is not counted.
 
     Raises BudgetExceeded, RateLimited or UnknownPrice, and then nothing is reserved.
     """
-    rules = plan()
-    if rules.idle or call.operation not in PRICED or call.body is None:
+    if call.operation not in PRICED or call.body is None:
         return None
     ambient = context.current()
     applied = rules.applied(ambient, ambient.run_id)
@@ -216,7 +206,7 @@ class CallCharge:
         """What these amounts take of each limit."""
         lines, buckets = list[Line](), list[Bucket]()
         for one in self._applied:
-            taken = one.take(amounts[one.limit.unit], enforced=self._rules.enforced)
+            taken = take(one, amounts[one.limit.unit], enforced=self._rules.enforced)
             if isinstance(taken, Line):
                 lines.append(taken)
             else:
@@ -231,21 +221,13 @@ class CallCharge:
         return _refusal(limit, denied.used, needed, wait)
 
 
-def not_billed(error: BaseException) -> bool:
-    """Whether a provider certainly did no work: it refused the request, or never received it."""
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and status >= 400:
-        return True
-    seen: BaseException | None = error
-    while seen is not None:
-        if type(seen).__name__ in _NEVER_SENT:
-            return True
-        seen = seen.__cause__
-    return False
-
-
-_NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"})
-"""Of httpx and httpx2."""
+def take(one: Applied, amount: int, *, enforced: bool) -> Line | Bucket:
+    """What a call shall hold of a limit. Where nothing is enforced nothing is refused; it is counted all the same."""
+    limit = one.limit
+    cap = limit.cap if enforced else NO_CAP
+    if limit.refills:
+        return Bucket(one.key, amount, cap, SECONDS[cast(Window, limit.window)])
+    return Line(one.key, amount, cap, one.end)
 
 
 def _asked(call: Call) -> tuple[str, object]:

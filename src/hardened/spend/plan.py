@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, cast
 
+from hardened.policy.active import active
 from hardened.policy.schema import Policy
 from hardened.policy.spend import Amount, Windows
 from hardened.spend.calendar import SECONDS, Calendar, Window
-from hardened.store.amounts import Bucket, Line
 from hardened.store.current import is_shared
 from hardened.telemetry.context import Ambient
 
@@ -26,9 +26,6 @@ KEPT: Final = 30 * 86_400.0
 
 EVERYBODY: Final = "*"
 
-NO_CAP: Final = 2**53
-"""More than is ever counted."""
-
 FRESH: Final = 60.0
 """Seconds for which the limits of one user, feature, … are not looked up anew, unless a window ends before."""
 
@@ -36,8 +33,7 @@ REMEMBERED: Final = 4096
 """So many of them are remembered, about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """One cap: so much of a unit, in a window of a scope."""
 
     scope: Scope
@@ -59,22 +55,13 @@ class Limit:
         return f"budgets.{self.scope}.{self.window}" if self.window else f"budgets.{self.scope}"
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """A limit for one user, feature, … and one window in time: what a store counts under `key`."""
 
     limit: Limit
     identity: str
     key: str
     end: float  # seconds since the epoch
-
-    def take(self, amount: int, *, enforced: bool) -> Line | Bucket:
-        """What a call shall hold of it. Where nothing is enforced nothing is refused; it is counted all the same."""
-        limit = self.limit
-        cap = limit.cap if enforced else NO_CAP
-        if limit.refills:
-            return Bucket(self.key, amount, cap, SECONDS[cast(Window, limit.window)])
-        return Line(self.key, amount, cap, self.end)
 
 
 class _Known(NamedTuple):
@@ -142,6 +129,18 @@ class Plan:
             period, _, end = self.calendar.current(limit.window)
         key = f"{limit.scope}/{limit.window or 'all'}/{limit.unit}/{period}/{printable(identity)}"
         return Applied(limit, identity, key, end)
+
+
+class _Cache:
+    plan: tuple[Policy, Plan] | None = None
+
+
+def current() -> Plan:
+    """The plan of the active policy."""
+    policy = active()
+    if _Cache.plan is None or _Cache.plan[0] is not policy:
+        _Cache.plan = policy, make_plan(policy)
+    return _Cache.plan[1]
 
 
 def printable(text: str) -> str:

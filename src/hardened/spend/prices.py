@@ -10,10 +10,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from hardened.telemetry import semconv
 from hardened.telemetry.faults import report
@@ -72,8 +71,7 @@ class PriceLike(Protocol):
     def cache_write(self) -> float | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """US dollars. `total` also has the fees that are neither: of web searches, and for a request as such."""
 
     total: float
@@ -82,8 +80,7 @@ class Cost:
     source: str  # genai-prices, or policy
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(NamedTuple):
     """US dollars for one token of each kind, in levels that begin above so many input tokens; the first above -1."""
 
     levels: tuple[tuple[int, Mapping[str, float]], ...]
