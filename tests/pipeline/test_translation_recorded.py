@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from cassettes import player, recorded
 
-from hardened.resilience.translation import chat_to_messages, messages_to_chat
+from hardened.resilience.translation import Refused, chat_to_messages, messages_to_chat
 from hardened.resilience.translation.answers import chat_answer, message_answer
 from hardened.resilience.translation.chat_events import ChatEvents
-from hardened.resilience.translation.fields import Refused
 from hardened.resilience.translation.message_events import MessageEvents
 from hardened_instrumentation.calls import ResponseView, Wire
 from hardened_instrumentation.framing import ServerSentEvents

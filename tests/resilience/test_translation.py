@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardened.resilience.translation import chat_to_messages, messages_to_chat
+from hardened.resilience.translation import Refused, chat_to_messages, messages_to_chat
 from hardened.resilience.translation.answers import (
     FINISH_REASONS,
     STOP_REASONS,
@@ -22,7 +22,7 @@ from hardened.resilience.translation.answers import (
     message_error,
 )
 from hardened.resilience.translation.chat_events import ChatEvents
-from hardened.resilience.translation.fields import Fields, Refused
+from hardened.resilience.translation.fields import Fields
 from hardened.resilience.translation.message_events import MessageEvents
 from hardened.testing.message import sse
 from hardened_instrumentation.calls import StreamSession

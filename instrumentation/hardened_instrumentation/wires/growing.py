@@ -14,7 +14,7 @@ LOOK_BACK = 4096
 """Characters of the text so far with which a late piece is judged: far more than a credential or a number has."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LateSlot(Slot):
     """A piece that comes after its field was said to be complete, read together with what was said before it.
 

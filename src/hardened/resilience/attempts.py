@@ -31,7 +31,7 @@ from hardened.resilience.plan import Plan, current
 from hardened.resilience.retry_budget import budget
 from hardened.resilience.streams import Faulty, Opening, StreamCheck
 from hardened.resilience.targets import PRIMARY, Foreign, Target, Unservable, prepared
-from hardened.resilience.translation.fields import Refused
+from hardened.resilience.translation import Refused
 from hardened.resilience.window import Size
 from hardened.store.breaker import Event
 from hardened.telemetry.record import CallRecord

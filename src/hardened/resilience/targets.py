@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from hardened.resilience.statics import unfit
-from hardened.resilience.translation.fields import Refused
-from hardened.resilience.translation.pairs import Translation, between
+from hardened.resilience.translation import Refused
 from hardened_instrumentation.calls import Call, Destination, Json
 from hardened_instrumentation.routes import provider_of_host
+
+if TYPE_CHECKING:
+    from hardened.resilience.translation.pairs import Translation
 
 PRIMARY: Final = "primary"
 """The name of the client's own service."""
@@ -97,6 +99,8 @@ def prepared(call: Call, target: Target, regions: tuple[str, ...] | None) -> Tar
         raise Unservable("its region is not allowed")
     provider = target.provider or ""
     if provider != call.sdk:
+        from hardened.resilience.translation.pairs import between  # eight modules that hardly any process needs
+
         translation = between(call.route, provider)
         if translation is None:
             raise Unservable(f"it speaks {provider}, the call {call.sdk}")

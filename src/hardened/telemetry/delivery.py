@@ -12,8 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -30,8 +29,7 @@ _SHUTDOWN_TIMEOUT_MS = 3000
 _SCHEDULE_DELAY = 1000.0  # milliseconds; OpenTelemetry's 5000 is long for someone who looks into a local file
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """What became of the spans (or scores) of one destination.
 
     `accepted` ended and were queued; `delivered` arrived; `failed` were refused, or the exporter broke. The rest still

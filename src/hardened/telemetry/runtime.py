@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.metrics import Meter
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from hardened.policy.schema import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(NamedTuple):
     """Prices and what to capture; replaced as a whole when the policy changes."""
 
     prices: PriceBook

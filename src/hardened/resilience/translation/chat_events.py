@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from hardened.resilience.translation import Refused
 from hardened.resilience.translation.answers import (
     SILENT,
     chat_call,
@@ -13,7 +14,7 @@ from hardened.resilience.translation.answers import (
     chat_usage,
     finish_reason,
 )
-from hardened.resilience.translation.fields import Refused, mapping, refuse, text
+from hardened.resilience.translation.fields import mapping, refuse, text
 from hardened.resilience.translation.passing import PassingOn
 from hardened_instrumentation.calls import Json, WireEvent
 from hardened_instrumentation.wires.parts import as_dict

@@ -10,24 +10,11 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from pydantic_core import to_json
 
+from hardened.resilience.translation import Refused
 from hardened_instrumentation.calls import Json
 from hardened_instrumentation.framing import dump_json
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w{0,39}")
-
-
-class Refused(Exception):
-    """What cannot be said in the other wire without changing what it means.
-
-    Attributes:
-        field: where it stands, as `messages[2].content`; never what stands there.
-        reason: why it cannot be said.
-    """
-
-    def __init__(self, field: str, reason: str) -> None:
-        self.field = field
-        self.reason = reason
-        super().__init__(f"{field}: {reason}")
 
 
 class Unsayable(NamedTuple):

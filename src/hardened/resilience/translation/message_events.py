@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hardened.resilience.translation import Refused
 from hardened.resilience.translation.answers import message_error, message_head, message_usage, stop_reason
-from hardened.resilience.translation.fields import Refused, items, mapping, refuse, text
+from hardened.resilience.translation.fields import items, mapping, refuse, text
 from hardened.resilience.translation.passing import PassingOn
 from hardened_instrumentation.calls import Ending, Json, WireEvent
 from hardened_instrumentation.wires.parts import as_dict

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hardened.resilience.translation.fields import Refused, refusing
+from hardened.resilience.translation import Refused
+from hardened.resilience.translation.fields import refusing
 from hardened_instrumentation.calls import Ending, Json, WireEvent
 from hardened_instrumentation.framing import parse_json
 
