@@ -75,6 +75,9 @@ class HttpReply:
             or not response.is_stream_consumed
         ):
             response.is_stream_consumed = response.is_closed = False
+        took = getattr(response.stream, "elapsed", None)  # httpx2 asks the stream for it, httpx keeps it itself
+        if took is not None:
+            response.elapsed = took
         response.stream = package_of(response.__class__).ByteStream(response.content)
         _drop_encoding(response, len(response.content))
 

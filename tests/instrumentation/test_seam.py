@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import subprocess
@@ -224,6 +225,19 @@ def test_compressed_bodies(gzip: bool, recorder: Recorder) -> None:
         answer = clients.openai.chat.completions.create(model=MODEL, messages=ASK)
         assert answer.choices[0].message.content.endswith("France.")
     assert recorder.records[0].response.complete
+
+
+def test_how_long_it_took_can_still_be_asked(clients: Clients, recorder: Recorder) -> None:
+    async def main() -> Any:
+        async with clients.async_openai() as client:
+            return await client.chat.completions.with_raw_response.create(model=MODEL, messages=ASK)
+
+    async def other() -> Any:
+        async with clients.async_anthropic() as client:
+            return await client.messages.with_raw_response.create(model=CLAUDE, max_tokens=9, messages=ASK)
+
+    for asked in (main, other):
+        assert asyncio.run(asked()).elapsed.total_seconds() > 0
 
 
 def test_what_a_call_says(clients: Clients, recorder: Recorder) -> None:

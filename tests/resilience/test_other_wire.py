@@ -146,6 +146,7 @@ def test_openais_own_types(provider: FakeProvider, other: FakeProvider, configur
     client = openai_client(provider)
     raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=ASK)
     assert (raw.headers["x-hardened-served-by"], type(raw.parse()).__name__) == ("claude", "ChatCompletion")
+    assert raw.elapsed.total_seconds() > 0
     assert json.loads(raw.content)["object"] == "chat.completion"
     with client.chat.completions.with_streaming_response.create(model=MODEL, messages=ASK) as response:
         assert response.json()["choices"][0]["finish_reason"] == "stop"
