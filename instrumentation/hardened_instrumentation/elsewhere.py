@@ -41,7 +41,8 @@ SERVICES: Final[Mapping[str, Service]] = {
 """By SDK, what it would do itself."""
 
 _SECRET: Final = re.compile(
-    r"(?i)^(?!idempotency-key$).*(?:auth|key|token|secret|cookie|password|openai-(?:organization|project))"
+    r"(?i)^(?!idempotency-key$).*(?:auth|bearer|cookie|credential|jwt|key|pass|pwd|secret|session|signature|token"
+    r"|openai-(?:organization|project))"
 )
 _OF_A_WIRE: Final = re.compile(r"(?i)(?:openai|anthropic)-")
 
@@ -64,6 +65,7 @@ def _new(client: Any, sdk: str, to: Destination) -> Any:
     for name in CREDENTIALS:
         if getattr(made, name, None) is not None:
             setattr(made, name, None)
+    made._custom_headers = {}  # nor what the environment says is sent with every request, often the key of a gateway
     return made
 
 
@@ -82,6 +84,6 @@ def in_other_wire(sdk: str, to: Destination, given: Mapping[str, Any]) -> dict[s
     return {"url": service.path, "params": {}, "headers": {**kept, **unsaid, **said}}
 
 
-def harmless(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """The headers of a request that may go to another address."""
-    return {name: value for name, value in headers.items() if not _SECRET.search(name)}
+def harmless(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The headers of a request, or the fields of its query, that may go to another address."""
+    return {name: value for name, value in fields.items() if not _SECRET.search(name)}

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Set, ValuesView
 from contextlib import contextmanager
+from datetime import timedelta
 from types import ModuleType, NoneType
 from typing import Any, Final, Protocol, cast
 
@@ -129,6 +130,7 @@ class _Desk:
         response = response_class(request)(
             200, headers={"content-type": effect.content_type}, content=content, request=request
         )
+        response.elapsed = timedelta()
         return HttpReply(response, self._call, streamed=self._stream)
 
     def deliver(self, reply: Reply) -> Any:
@@ -340,6 +342,7 @@ def _apply(effect: Send, client: Any, options: Any, key: str | None) -> Any:
         headers = update["headers"]
     elif effect.to is not None and effect.to.base_url is not None:
         headers = harmless(given)
+        update["params"] = harmless(_mapping(options.params))
     headers = _headers(effect, headers)
     if headers is not given:
         update["headers"] = headers

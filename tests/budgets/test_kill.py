@@ -181,6 +181,7 @@ def test_features_may_have_texts_of_their_own(stopped: Bench) -> None:
 
 def test_what_no_text_can_answer_is_refused(stopped: Bench) -> None:
     assert refused(stopped, response_format={"type": "json_object"}) == "all"
+    assert refused(stopped, tools=[{"type": "function", "function": {"name": "f"}}], tool_choice="required") == "all"
     with pytest.raises(hardened.KilledError):
         stopped.openai.embeddings.create(model="text-embedding-3-small", input="hi")
     with pytest.raises(hardened.KilledError):

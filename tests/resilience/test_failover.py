@@ -114,17 +114,23 @@ def test_no_credential_of_the_application_goes_elsewhere(
     secret = "own-" + "credential-0815"
     for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "ANTHROPIC_AUTH_TOKEN", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, secret)
+    for name in ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, f"x-gateway: {secret}")
     configure(**to(other))
     provider.default = DOWN
-    own = {"default_headers": {"x-gateway-key": secret}, "api_key": secret}
-    extra = {"X-Helicone-Auth": secret, "Cookie": secret, "x-harmless": "kept"}
-    openai_client(provider, **own).chat.completions.create(model=MODEL, messages=ASK, extra_headers=extra)
+    own = {"default_headers": {"x-gateway-key": secret}, "api_key": secret, "default_query": {"account": secret}}
+    headers = {"X-Helicone-Auth": secret, "Cookie": secret, "x-jwt": secret, "x-harmless": "kept"}
+    extra: Any = {"extra_headers": headers, "extra_query": {"key": secret, "version": "kept"}}
+    openai_client(provider, **own).chat.completions.create(model=MODEL, messages=ASK, **extra)
     client = anthropic_client(provider, **own)
-    client.messages.create(model=CLAUDE, max_tokens=9, messages=ASK, extra_headers=extra)
+    client.messages.create(model=CLAUDE, max_tokens=9, messages=ASK, **extra)
+    assert [request.query for request in other.requests] == ["version=kept", ""]  # the second one in another wire
     for request in other.requests:
         assert secret not in str(request.headers)
         assert request.headers["x-harmless"] == "kept"
-    assert secret in str(provider.requests[0].headers)
+    for request in (provider.requests[0], provider.requests[-1]):
+        assert request.headers["x-gateway"] == secret
+        assert f"key={secret}" in request.query
 
 
 def test_another_key_and_a_cheaper_model(provider: FakeProvider, waits: Any, configure: Configure) -> None:
@@ -160,12 +166,24 @@ def test_a_fixed_text_in_the_other_shapes(provider: FakeProvider, waits: Any, co
     with client.responses.stream(model=MODEL, input="hi") as stream:
         assert stream.get_final_response().output_text == "Later."
     raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=ASK)
-    assert raw.headers["x-hardened-served-by"] == "sorry"
+    assert (raw.headers["x-hardened-served-by"], raw.elapsed.total_seconds()) == ("sorry", 0)
     assert raw.parse().choices[0].message.content == "Later."
     message = anthropic_client(provider).messages.create(model=CLAUDE, max_tokens=9, messages=ASK)
     assert (message.content[0].text, message.stop_reason) == ("Later.", "end_turn")
     with pytest.raises(openai.InternalServerError):  # no text is an embedding
         client.embeddings.create(model="text-embedding-3-small", input="hi")
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "look"}}])
+def test_no_text_is_a_call_of_a_tool(choice: Any, provider: FakeProvider, waits: Any, configure: Configure) -> None:
+    configure(targets={"sorry": {"static": "Later."}}, routes={"default": ["sorry"]})
+    provider.default = DOWN
+    tools: Any = [{"type": "function", "function": {"name": "look"}}]
+    create = openai_client(provider).chat.completions.create
+    with pytest.raises(openai.InternalServerError):
+        create(model=MODEL, messages=ASK, tools=tools, tool_choice=choice)
+    answer = create(model=MODEL, messages=ASK, tools=tools, tool_choice="auto")
+    assert answer.choices[0].message.content == "Later."
 
 
 def test_guards_look_at_a_fallbacks_answer(
@@ -255,6 +273,37 @@ def test_what_cannot_be_served_says_why(
     assert [said["hardened.target"] for said in skipped] == ["backup", "twin"]
     assert reason in skipped[0]["hardened.target.reason"]
     assert skipped[1]["hardened.target.reason"] == "it speaks anthropic, the call openai"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        {"tools": [{"type": "function", "name": "look", "parameters": {"properties": {"file_id": {}}}}]},
+        {"text": {"format": {"type": "json_schema", "name": "n", "schema": {"properties": {"thread": {}}}}}},
+        {"metadata": {"conversation": "c-1"}},
+    ],
+)
+def test_names_of_the_applications_own_do_not_bind(
+    ask: Any, provider: FakeProvider, other: FakeProvider, waits: Any, configure: Configure
+) -> None:
+    configure(**to(other))
+    provider.default = DOWN
+    assert openai_client(provider).responses.create(model=MODEL, input="hi", **ask).output_text
+
+
+def test_arguments_of_a_call_do_not_bind(
+    provider: FakeProvider, other: FakeProvider, waits: Any, configure: Configure
+) -> None:
+    configure(**to(other))
+    provider.default = DOWN
+    call = {"type": "tool_use", "id": "toolu_1", "name": "read", "input": {"file_id": "f-1"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "empty"}
+    turns = [*ASK, {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    assert anthropic_client(provider).messages.create(model=CLAUDE, max_tokens=9, messages=turns).content
+    thread: Any = {"thread": {"type": "continue", "previous_message_id": "msg_1"}}
+    with pytest.raises(anthropic.InternalServerError):
+        anthropic_client(provider).messages.create(model=CLAUDE, max_tokens=9, messages=ASK, extra_body=thread)
+    assert len(other.requests) == 1
 
 
 def test_data_stays_in_its_region(

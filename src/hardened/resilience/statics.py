@@ -9,8 +9,12 @@ from uuid import uuid4
 
 from hardened_instrumentation.calls import Call, Compose, Json
 from hardened_instrumentation.framing import dump_json, parse_json
+from hardened_instrumentation.wires.parts import as_dict
 
 EVENTS: Final = "text/event-stream; charset=utf-8"
+
+MAY_TALK: Final = frozenset({"auto", "none", "allowed_tools"})
+"""Choices of tools that leave the model free to answer with a text."""
 
 
 def unfit(call: Call, text: str) -> str | None:
@@ -19,6 +23,10 @@ def unfit(call: Call, text: str) -> str | None:
         return f"no text can answer {call.route}"
     if call.wire.request(call.body).output_type == "json" and parse_json(text) is None:
         return "JSON is asked for, and the text is none"
+    choice: Any = call.body.get("tool_choice")
+    kind = choice if isinstance(choice, str) else as_dict(choice).get("type")
+    if isinstance(kind, str) and kind not in MAY_TALK:
+        return "a call of a tool is asked for, and a text is none"
     return None
 
 

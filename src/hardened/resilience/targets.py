@@ -22,10 +22,21 @@ WORDS: Final = frozenset({"chat", "text_completion"})
 who talks cannot draw."""
 
 ELSEWHERE_UNKNOWN: Final = frozenset(
-    {"previous_response_id", "conversation", "container", "file_id", "file_ids", "vector_store_ids", "batch_id"}
+    {
+        "previous_response_id",
+        "conversation",
+        "thread",
+        "container",
+        "file_id",
+        "file_ids",
+        "vector_store_ids",
+        "batch_id",
+    }
 )
 """Keys of a request that speak of something that only one account has."""
 
+_OWN_WORDS: Final = frozenset({"parameters", "input_schema", "schema", "metadata"})
+"""What stands below these is the application's: an argument of a tool may be called `file_id` too."""
 
 ADDRESSES: Final[Mapping[str, str]] = {
     "openai": "https://api.openai.com/v1",
@@ -139,7 +150,9 @@ def _keys(value: Any, depth: int = 8) -> Iterator[str]:
         for key, inner in said.items():
             if isinstance(inner, str | int | float | list | Mapping):
                 yield key
-                yield from _keys(inner, depth - 1)
+                arguments = key == "input" and isinstance(inner, Mapping)  # of a call; what a model is given is a list
+                if key not in _OWN_WORDS and not arguments:
+                    yield from _keys(inner, depth - 1)
     elif isinstance(value, list):
         for inner in value:  # pyright: ignore[reportUnknownVariableType]
             yield from _keys(inner, depth - 1)
