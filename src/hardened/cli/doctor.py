@@ -1,6 +1,8 @@
-"""`hardened doctor`: what is installed, what is in force, what is patched, and whether traces can go where they should.
+"""`hardened doctor`: what is installed, in force and patched, what may stop calls, and whether traces can go where they
+should.
 
-Nothing is sent: a destination counts as reachable if its port accepts a connection. No credential is printed.
+Nothing is sent: a destination counts as reachable if its port accepts a connection; only the store is asked, for what
+it stops. No credential is printed.
 """
 
 from __future__ import annotations
@@ -14,19 +16,19 @@ import shutil
 import socket
 import sys
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from hardened.cli import output
+from hardened.cli.doctor_calls import examine_calls
+from hardened.cli.finding import Finding, State
 from hardened.cli.output import Colour
 from hardened.errors import PolicyError
 from hardened.policy.schema import Policy
 from hardened.version import __version__
-
-State = Literal["ok", "off", "warning", "problem"]
 
 _PACKAGES = ("opentelemetry-sdk", "pydantic", "genai-prices", "openai", "anthropic", "groq", "langfuse", "pandas")
 _MARKS: dict[State, tuple[str, tuple[Colour, ...]]] = {
@@ -40,23 +42,13 @@ _CONNECT_TIMEOUT = 2.0  # seconds
 _LITTLE_SPACE = 256 * 1024 * 1024  # bytes: four trace files of the default size
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `advice` says what to do if it is not as it should be."""
-
-    area: str
-    name: str
-    state: State
-    text: str
-    advice: str = ""
-
-
 def add_to(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "doctor",
-        help="what is installed, in force and patched, and whether traces can go where they should",
-        description="Look at the installation, the policy, the seams in the SDKs and the destinations of traces.",
+        help="what is installed, in force and patched, what may stop calls, where traces can go",
+        description="Look at the installation, the policy, the seams in the SDKs, the store, budgets, kill switch and "
+        "fallbacks, and the destinations of traces.",
         epilog="Exit codes: 0 all well, 1 there is a problem.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -78,6 +70,7 @@ def examine() -> Iterator[Finding]:
     yield from _installation()
     policy = yield from _policy()
     yield from _seams(policy)
+    yield from examine_calls(policy)
     yield from _trace_file(policy)
     yield from _otlp(policy)
     yield from _langfuse(policy)
