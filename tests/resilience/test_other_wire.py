@@ -465,6 +465,21 @@ def test_an_error_of_a_fallback_alone_says_whose_it_is(
     assert "what the fallback 'claude' says" in "".join(raised.value.__notes__)
 
 
+@SDKS
+def test_a_stream_that_begins_with_an_error_of_the_other(
+    sdk: str, provider: FakeProvider, other: FakeProvider, configure: Configure
+) -> None:
+    traces = configure(**TO_OTHER[sdk](other))
+    other.default = Reply(fault="error_event")
+    with pytest.raises((openai.InternalServerError, anthropic.InternalServerError)) as raised:
+        STREAMS[sdk].call(provider)
+    assert str(provider.port) in str(raised.value.request.url), "the application sees the error of its own service"
+    assert "a fallback was asked too, and failed" in "".join(raised.value.__notes__)
+    span = traces.call()
+    assert span.error_type
+    assert "hardened.served_by" not in span.attributes
+
+
 def test_anthropics_empty_account_is_known_as_such(
     provider: FakeProvider, other: FakeProvider, configure: Configure
 ) -> None:

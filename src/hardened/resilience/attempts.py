@@ -198,7 +198,8 @@ class _Attempts:
                 self._sent += 1
                 failure = Failure(found, self._as_seen(found, error, limits))
                 if wait is None:
-                    if reply is not None and _is_said(self._call, reply, found) and not (more and found.elsewhere):
+                    own = target.name == PRIMARY and not (more and found.elsewhere)
+                    if reply is not None and own and _is_said(self._call, reply, found):
                         return Answer(reply)
                     return failure
             except BaseException:
