@@ -14,7 +14,7 @@ import trio
 from hardened.store.amounts import Bucket, Count, Counts, Line, Reserve, Reserved, Settle, Settled, Tally
 from hardened.store.api import StoreError
 from hardened.store.redis import RedisStore
-from hardened.store.values import Get, Put
+from hardened.store.values import Mark, Marks
 
 END = 4e9
 
@@ -26,9 +26,9 @@ def reserve(hold: str) -> Reserve:
 def test_a_server_that_refuses_is_an_error_at_once() -> None:
     store = RedisStore(f"redis://127.0.0.1:{redis_server.free_port()}/0", timeout=30)
     with pytest.raises(StoreError, match="ConnectionError"):
-        store.run(Get("k"))
+        store.run(Marks("k"))
     with pytest.raises(StoreError, match="ConnectionError"):
-        asyncio.run(store.arun(Get("k")))
+        asyncio.run(store.arun(Marks("k")))
 
 
 def test_a_server_that_hangs_is_left_after_one_time_out() -> None:
@@ -46,9 +46,9 @@ def test_a_server_that_hangs_is_left_after_one_time_out() -> None:
         threading.Thread(target=accept, daemon=True).start()
         store = RedisStore(f"redis://127.0.0.1:{server.getsockname()[1]}/0")
         with pytest.raises(StoreError, match="TimeoutError"):
-            store.run(Get("k"))
+            store.run(Marks("k"))
         with pytest.raises(StoreError, match="TimeoutError"):
-            asyncio.run(store.arun(Get("k")))
+            asyncio.run(store.arun(Marks("k")))
         server.shutdown(socket.SHUT_RDWR)
     assert len(accepted) == 2
 
@@ -59,7 +59,7 @@ def test_no_message_and_no_name_has_the_password(caplog: pytest.LogCaptureFixtur
     port = redis_server.free_port()
     store = RedisStore(f"redis://user:{password}@127.0.0.1:{port}/3", timeout=30)
     with pytest.raises(StoreError) as caught:
-        store.run(Put("k", "the value", 10))
+        store.run(Mark("k", "the value", True))
     assert store.name == f"redis://127.0.0.1:{port}/3"
     for said in (str(caught.value), repr(store), caplog.text, repr(caught.value.__cause__)):
         assert password not in said
@@ -95,19 +95,19 @@ def test_many_tasks_of_one_loop(redis_url: str) -> None:
 def test_a_cancelled_operation_does_not_spoil_the_next(redis_url: str) -> None:
     store = RedisStore(redis_url, namespace="cancelled", timeout=30)
 
-    async def main() -> list[str | None]:
-        await store.arun(Put("k", "v", 100))
-        answers: list[str | None] = []
+    async def main() -> list[frozenset[str]]:
+        await store.arun(Mark("k", "v", True))
+        answers: list[frozenset[str]] = []
         for steps in range(12):
-            task = asyncio.ensure_future(store.arun(Put("other", "w", 100)))
+            task = asyncio.ensure_future(store.arun(Mark("other", "w", True)))
             for _ in range(steps):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            answers.append(await store.arun(Get("k")))
+            answers.append(await store.arun(Marks("k")))
         return answers
 
-    assert asyncio.run(main()) == ["v"] * 12
+    assert asyncio.run(main()) == [{"v"}] * 12
 
 
 def test_scripts_come_back_after_a_restart_and_a_flush(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_in_a_cluster_all_keys_of_a_store_lie_in_one_slot(tmp_path: Path) -> Non
         store.run(Reserve("h-{b}", (Line("{c}/day", 10, 1000, END),), (bucket,)))
         store.run(Reserve("i", (Line("day", 10, 1000, END),)))
         store.run(Settle("i", {}, (Tally("group", "m", (1,), END),)))
-        store.run(Put("{value}", "v", 100))
+        store.run(Mark("{group}", "v", True))
         keys = list(client.scan_iter())
         assert len(keys) == 7
         assert len({client.execute_command("CLUSTER", "KEYSLOT", key) for key in keys}) == 1

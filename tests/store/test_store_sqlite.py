@@ -16,7 +16,7 @@ from hardened.store import sqlite
 from hardened.store.amounts import Count, Counts, Line, Reserve, Settle
 from hardened.store.api import Store, StoreError
 from hardened.store.sqlite import SqliteStore, file_system
-from hardened.store.values import Get, Put
+from hardened.store.values import Mark, Marks, Put
 
 END = 4e9
 
@@ -100,14 +100,14 @@ def test_a_damaged_file_is_put_aside_once(path: Path, caplog: pytest.LogCaptureF
 def test_a_damaged_page_is_noticed(path: Path) -> None:
     store = SqliteStore(path)
     for number in range(500):
-        store.run(Put(f"key-{number}", "x" * 100, 1000))
+        store.run(Mark(f"key-{number}", "x" * 100, True))
     store.close()
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (path.stat().st_size - 4096))
     with pytest.raises(StoreError):
         for number in range(500):
-            store.run(Get(f"key-{number}"))
+            store.run(Marks(f"key-{number}"))
     spend(store, "a", 1)
     assert store.run(Counts()) == {"day": Count(1, 0)}
 
@@ -124,21 +124,21 @@ def test_a_full_disk_fails_the_operation_and_no_more(path: Path) -> None:
 import resource, signal
 from hardened.store.api import StoreError
 from hardened.store.sqlite import SqliteStore
-from hardened.store.values import Get, Put
+from hardened.store.values import Mark, Marks
 store = SqliteStore({str(path)!r})
-store.run(Put("before", "1", 1000))
+store.run(Mark("before", "1", True))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (65536, hard))
 for number in range(100):
     try:
-        store.run(Put(f"key-{{number}}", "x" * 10_000, 1000))
+        store.run(Mark(f"key-{{number}}", "x" * 10_000, True))
     except StoreError as error:
         print("failed")
         break
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-store.run(Put("after", "2", 1000))
-print(store.run(Get("before")), store.run(Get("after")))
+store.run(Mark("after", "2", True))
+print(*store.run(Marks("before")), *store.run(Marks("after")))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["failed", "1", "2"], done.stderr
@@ -160,28 +160,28 @@ def test_a_writer_that_does_not_end_is_waited_for_and_then_said(path: Path, monk
 
 
 def test_an_operation_that_fails_half_way_leaves_nothing(path: Path) -> None:
-    class Broken(Put):
+    class Broken(Mark):
         def apply(self, rows):  # type: ignore[no-untyped-def]
             super().apply(rows)
             raise ZeroDivisionError
 
     store = SqliteStore(path)
     with pytest.raises(ZeroDivisionError):
-        store.run(Broken("k", "v", 1000))
-    assert store.run(Get("k")) is None
+        store.run(Broken("k", "v", True))
+    assert store.run(Marks("k")) == frozenset()
 
 
 def test_after_one_that_failed_nothing_is_remembered_of_it(path: Path) -> None:
     store = SqliteStore(path)
     spend(store, "h", 7)
 
-    class Broken(Put):
+    class Broken(Mark):
         def apply(self, rows):  # pyright: ignore[reportIncompatibleMethodOverride]
             rows.put("count/day", [999, 0], END)
             raise OSError
 
     with pytest.raises(StoreError):
-        store.run(Broken("k", "v", 10))
+        store.run(Broken("k", "v", True))
     assert store.run(Reserve("h2", (Line("day", 1, 10**6, END),))).totals == (8,)
 
 
@@ -191,10 +191,10 @@ def test_what_others_write_is_seen_at_once(path: Path) -> None:
     spend(one, "a", 5)
     spend(other, "b", 6)
     one.run(Put("k", "old", 1e6))
-    assert other.run(Get("k")) == "old"
+    assert not other.run(Put("k", "new", 1e6, new=True))
     with sqlite3.connect(path) as connection:
         connection.execute("DELETE FROM rows WHERE key = 'value/k'")
-    assert (one.run(Get("k")), other.run(Get("k"))) == (None, None)
+    assert (one.run(Put("k", "new", 1e6, new=True)), other.run(Put("k", "newer", 1e6, new=True))) == (True, False)
     assert one.run(Reserve("c", (Line("day", 1, 12, END),))).totals == (12,)
 
 
@@ -203,7 +203,7 @@ def test_many_rows_are_not_kept_for_ever(path: Path, monkeypatch: pytest.MonkeyP
     store = SqliteStore(path)
     for number in range(50):
         spend(store, f"h{number}", 1)
-        store.run(Put(f"k{number}", "v", 1e6))
+        store.run(Mark("k", str(number), True))
     assert store.run(Counts()) == {"day": Count(50, 0)}
     assert len(store._opened[1]._known) <= 13
 

@@ -196,32 +196,6 @@ class Charge(Operation["None"]):
 
 
 @dataclass(frozen=True, slots=True)
-class Take(Operation["Denied | None"]):
-    """Take from all buckets or from none; what is denied consumes nothing. Returns `None` if it was taken."""
-
-    buckets: tuple[Bucket, ...]
-
-    def apply(self, rows: Rows) -> Denied | None:
-        sweep(rows)
-        denied = _no_room(rows, (), self.buckets)
-        if denied is None:
-            for bucket in self.buckets:
-                _draw(rows, bucket, bucket.amount)
-        return denied
-
-
-@dataclass(frozen=True, slots=True)
-class Give(Operation["None"]):
-    """Put amounts back into buckets; a negative one takes more, even where there is no room."""
-
-    buckets: tuple[Bucket, ...]
-
-    def apply(self, rows: Rows) -> None:
-        for bucket in self.buckets:
-            _draw(rows, bucket, -bucket.amount)
-
-
-@dataclass(frozen=True, slots=True)
 class Counts(Operation["dict[str, Count]"]):
     """What is used and held under all keys that begin with `prefix`."""
 

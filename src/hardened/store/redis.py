@@ -28,7 +28,6 @@ from hardened.store.amounts import (
     Counts,
     Denied,
     Extend,
-    Give,
     Levels,
     Line,
     Release,
@@ -36,14 +35,13 @@ from hardened.store.amounts import (
     Reserved,
     Settle,
     Settled,
-    Take,
     Tallies,
     level_now,
 )
 from hardened.store.api import Operation, StoreError, Together
 from hardened.store.breaker import Breaker, Breakers, Gate
 from hardened.store.once import Claim, Claimed, Disclaim, Finish
-from hardened.store.values import Delete, Get, Mark, Marks, Put
+from hardened.store.values import Mark, Marks, Put
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -248,10 +246,6 @@ def _settled(answer: Any, _operation: Settle) -> Settled | None:
     return None if answer is None else Settled({key: int(used) for key, used in _pairs(answer[1:])})
 
 
-def _taken(answer: Any, operation: Take) -> Denied | None:
-    return None if answer is None else _denied(answer, operation.buckets)
-
-
 def _tallied(answer: Any, _operation: Tallies) -> dict[str, tuple[int, ...]]:
     sums: dict[str, dict[int, int]] = {}
     for field, total in _pairs(answer):
@@ -280,16 +274,12 @@ _COMMANDS: Final[dict[type[Operation[Any]], _Command]] = {
     Settle: _Command("settle", _settled),
     Release: _Command("release", lambda answer, _: bool(answer)),
     Charge: _Command("charge", lambda answer, _: None),
-    Take: _Command("take", _taken),
-    Give: _Command("give", lambda answer, _: None),
     Tallies: _Command("tallies", _tallied),
     Breaker: _Command("breaker", _gate),
     Claim: _Command("claim", _claimed),
     Finish: _Command("finish", lambda answer, _: bool(answer)),
     Disclaim: _Command("disclaim", lambda answer, _: bool(answer)),
-    Get: _Command("get", lambda answer, _: answer),
     Put: _Command("put", lambda answer, _: bool(answer)),
-    Delete: _Command("delete", lambda answer, _: bool(answer)),
     Mark: _Command("mark", lambda answer, _: None),
     Marks: _Command("marks", lambda answer, _: frozenset(answer)),
 }

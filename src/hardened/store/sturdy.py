@@ -4,8 +4,7 @@ What is done then, by kind of operation:
 
 | operation | while the store is away |
 |---|---|
-| reserve, extend | this process may use its share of what was left of each budget when it was last seen |
-| take | its share of each rate |
+| reserve, extend | this process may use its share of each rate, and of what was left of each budget when last seen |
 | settle, release, charge | kept, and replayed when the store is back |
 | claim | an error: whether an action was done before is not known |
 | finish, disclaim | kept, and replayed when the store is back |
@@ -38,7 +37,6 @@ from hardened.store.amounts import (
     Reserved,
     Settle,
     Settled,
-    Take,
 )
 from hardened.store.api import Operation, Store, StoreBusy, StoreError, Together
 from hardened.store.memory import MemoryStore
@@ -237,8 +235,6 @@ class SturdyStore:
             if isinstance(answer, Reserved):
                 self._own_holds[operation.hold] = operation
             return self._as_asked(answer, operation)
-        if isinstance(operation, Take):
-            return self._as_asked(self._own.run(Take(self._shared_buckets(operation.buckets))), operation)
         if isinstance(operation, Settle | Release | Extend) and operation.hold in self._own_holds:
             return self._of_own_hold(operation)
         if isinstance(operation, Kept):
@@ -295,7 +291,7 @@ class SturdyStore:
         return tuple(bucket._replace(cap=max(bucket.cap // self._down.replicas, 1)) for bucket in buckets)
 
     @staticmethod
-    def _as_asked(answer: Any, operation: Reserve | Extend | Take) -> Any:
+    def _as_asked(answer: Any, operation: Reserve | Extend) -> Any:
         """A denial in the terms of the caller, who knows nothing of shares."""
         if isinstance(answer, Denied):
             asked = (*getattr(operation, "buckets", ()), *getattr(operation, "lines", ()))

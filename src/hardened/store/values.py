@@ -12,16 +12,6 @@ FOREVER: Final = 1e11
 
 
 @dataclass(frozen=True, slots=True)
-class Get(Operation["str | None"]):
-    """A value, `None` if there is none or its time is over."""
-
-    key: str
-
-    def apply(self, rows: Rows) -> str | None:
-        return rows.get(f"value/{self.key}")
-
-
-@dataclass(frozen=True, slots=True)
 class Put(Operation["bool"]):
     """Write a value for `ttl` seconds; with `new`, only if there is none. Returns whether it was written."""
 
@@ -35,18 +25,6 @@ class Put(Operation["bool"]):
             return False
         rows.put(f"value/{self.key}", self.value, rows.now + self.ttl)
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class Delete(Operation["bool"]):
-    """Remove a value. Returns whether there was one."""
-
-    key: str
-
-    def apply(self, rows: Rows) -> bool:
-        found = rows.get(f"value/{self.key}") is not None
-        rows.delete(f"value/{self.key}")
-        return found
 
 
 @dataclass(frozen=True, slots=True)
