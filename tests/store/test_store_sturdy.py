@@ -27,7 +27,7 @@ from hardened.store.api import Operation, StoreBusy, StoreError, Together
 from hardened.store.breaker import Breaker, BreakerRule
 from hardened.store.memory import MemoryStore
 from hardened.store.sqlite import SqliteStore
-from hardened.store.sturdy import FAILURES, PAUSE, DownPolicy, SturdyStore
+from hardened.store.sturdy import FAILURES, PAUSE, QUIET, DownPolicy, SturdyStore
 from hardened.store.values import Mark, Marks, Put
 
 END = 4e9
@@ -211,7 +211,7 @@ def test_after_a_few_failures_it_is_left_in_peace_for_a_while() -> None:
 
 
 def test_an_outage_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.INFO)
     bench = Bench()
     bench.shared.away = StoreError
     for _ in range(10):
@@ -219,9 +219,25 @@ def test_an_outage_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     bench.shared.away = None
     bench.now += PAUSE
     bench.store.run(Counts())
-    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert bench.outages == 1
     assert "value" not in caplog.text
+
+
+def test_a_store_that_comes_and_goes_has_one_outage(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    bench = Bench()
+    for away in (StoreError, None) * 100:  # as writes of different sizes on a disk that is nearly full
+        bench.shared.away = away
+        bench.store.run(Counts())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert bench.outages == 1
+    bench.shared.away = StoreError  # and stays away
+    bench.store.run(Counts())
+    bench.now += QUIET
+    bench.store.run(Counts())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
+    assert bench.outages == 2
 
 
 def test_a_store_that_is_only_busy_is_not_away(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,6 +54,9 @@ FAILURES: Final = 3
 PAUSE: Final = 5.0
 """Seconds for which a store that failed so often is not asked."""
 
+QUIET: Final = 60.0
+"""Seconds from one warning to the next: a store that comes and goes, as on a disk that is nearly full, says it once."""
+
 KEPT: Final = 4096
 """So many budgets are remembered with what was last seen of them."""
 
@@ -75,7 +78,7 @@ class SturdyStore:
     Args:
         store: the shared one.
         down: what is allowed while it is away.
-        outage: called once when it goes away.
+        outage: called once for each outage that is said.
     """
 
     def __init__(
@@ -98,6 +101,8 @@ class SturdyStore:
         self._failures = 0
         self._asked_again = 0.0
         self._away = False
+        self._said = False  # that it is away
+        self._quiet_until = float("-inf")
         self._lock = threading.RLock()
         os.register_at_fork(after_in_child=self._forked)
 
@@ -156,14 +161,18 @@ class SturdyStore:
             return
         with self._lock:
             self._failures += 1
+            self._away = True
+            now = self._clock()
             if self._failures >= FAILURES:
-                self._asked_again = self._clock() + PAUSE
-            went, self._away = not self._away, True
+                self._asked_again = now + PAUSE
+            news = not self._said and now >= self._quiet_until
+            if news:
+                self._said, self._quiet_until = True, now + QUIET
             if isinstance(operation, Reserve):  # it may have been done all the same, with the answer lost
                 self._journal.append(Release(operation.hold))
             elif isinstance(operation, Claim):
                 self._journal.append(Disclaim(operation.key, operation.owner, operation.ttl))
-        if went:
+        if news:
             _log.warning(
                 "hardened: the store does not answer (%s). Until it does, this process decides alone: budgets %s, "
                 "limits %s. What it spends is added when the store is back.",
@@ -177,10 +186,10 @@ class SturdyStore:
         self._remember(operation, answer)
         if self._failures or self._away:
             with self._lock:
-                was_away, self._away, self._failures = self._away, False, 0
+                was_said, self._said, self._away, self._failures = self._said, False, False, 0
                 self._own = MemoryStore()
-            if was_away:
-                _log.warning("hardened: the store answers again: %s", self.name)
+            if was_said:
+                _log.info("hardened: the store answers again: %s", self.name)
         return answer
 
     def _remember(self, operation: Operation[Any], answer: Any) -> None:
