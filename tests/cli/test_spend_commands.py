@@ -166,6 +166,25 @@ def test_kill_on_and_off(run: Run) -> None:
     assert not Path(".hardened/kill").exists()
 
 
+@pytest.mark.parametrize("option", ["--feature", "--user", "--model"])
+def test_kill_without_a_name_stops_nothing_and_says_so(run: Run, option: str) -> None:
+    code, _, said = run("kill", "on", option, " ")  # a variable of the shell that is not set
+    assert code == 3
+    assert f"argument {option}: the name is empty" in said
+    assert not Path(".hardened/kill").exists()
+
+
+def test_kill_off_says_what_was_not_stopped(run: Run, store: SqliteStore) -> None:
+    run("kill", "on", "--feature", "support")
+    assert run("kill", "off", "--feature", "suport") == (
+        0,
+        "feature:support  (file)\nfeature:support  (store)\n",
+        "hardened: feature:suport was not stopped\n",
+    )
+    Path(".hardened/kill").unlink()  # as on another machine
+    assert run("kill", "off", "--feature", "support")[1:] == ("Nothing is stopped.\n", "")
+
+
 def test_kill_reaches_the_store(run: Run, store: SqliteStore) -> None:
     from hardened.store.values import Marks
 

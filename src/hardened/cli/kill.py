@@ -33,11 +33,18 @@ def add_to(commands: Any) -> None:
         )
         sub = actions.add_parser(action, help=text, description=text.capitalize() + ".", epilog=epilog)
         what = sub.add_mutually_exclusive_group()
-        what.add_argument("--feature", help="only those of this feature")
-        what.add_argument("--user", help="only those of this user")
-        what.add_argument("--model", help="only those to this model; * stands for any characters")
+        what.add_argument("--feature", type=_name, help="only those of this feature")
+        what.add_argument("--user", type=_name, help="only those of this user")
+        what.add_argument("--model", type=_name, help="only those to this model; * stands for any characters")
         sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
         sub.set_defaults(run=run_switch, on=action == "on")
+
+
+def _name(text: str) -> str:
+    """A name; none at all, as of a shell's variable that is not set, would stop nothing and look as if it did."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -73,15 +80,20 @@ def run_switch(options: argparse.Namespace) -> int:
     here = kill.of_file(file)
     everything = not options.on and entry == kill.ALL
     kill.write_file(file, here | {entry} if options.on else set[str]() if everything else here - {entry})
+    stopped = set(here)
     code = 0 if whole else 1
     if is_shared(policy):
         try:
             store = open_store(policy)
-            for one in store.run(Marks(kill.GROUP)) if everything else [entry]:
+            marks = store.run(Marks(kill.GROUP))
+            for one in marks if everything else [entry]:
                 store.run(Mark(kill.GROUP, one, options.on))
+            stopped |= marks
         except StoreError as error:
             print(f"hardened: only the file was switched: {output.clean(str(error))}", file=sys.stderr)
             code = 1
+    if code == 0 and not (options.on or everything or entry in stopped):
+        print(f"hardened: {output.clean(entry)} was not stopped", file=sys.stderr)
     if os.environ.get(_variable()) and not options.on:
         print(f"hardened: {_variable()} is set here, and still stops what it says", file=sys.stderr)
     _show(policy, as_json=options.json)
