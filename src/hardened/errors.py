@@ -239,6 +239,7 @@ class LimitError(HardenedError):
         needed: what this call would reserve.
         cap: what the policy allows.
         retry_after: seconds until there is room again, as far as time alone makes any; `None` if it does not.
+        alone: whether the store was away, so that `used` and `cap` are those of this process alone.
     """
 
     what = "limit"
@@ -253,6 +254,7 @@ class LimitError(HardenedError):
         needed: float,
         cap: float,
         retry_after: float | None = None,
+        alone: bool = False,
     ) -> None:
         self.scope = scope
         self.window = window
@@ -261,17 +263,22 @@ class LimitError(HardenedError):
         self.needed = needed
         self.cap = cap
         self.retry_after = retry_after
+        self.alone = alone
         setting = f"budgets.{scope}.{window}" if window else f"budgets.{scope}"
+        allowed = f"{_amount(cap, unit)}{f' per {window}' if window else ''} are allowed"
+        if alone:
+            setting = "store.replicas, store.budgets_when_down or store.limits_when_down"
+            allowed = f"while the store of the counts is away, {_amount(cap, unit)} are the share of this process"
         wait = f" There is room again in {duration(retry_after)}." if retry_after is not None else ""
         smaller = "" if unit == "requests" else ", or a lower limit of output tokens on the call"
         super().__init__(
-            f"{self.what} of scope {scope!r}: {_amount(cap, unit)}{f' per {window}' if window else ''} are allowed, "
+            f"{self.what} of scope {scope!r}: {allowed}, "
             f"{_amount(used, unit)} are used or reserved, and this call may need {_amount(needed, unit)}.{wait} "
             f"To change this, set {setting} in hardened.yaml{smaller}."
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        names = ("scope", "window", "unit", "used", "needed", "cap", "retry_after")
+        names = ("scope", "window", "unit", "used", "needed", "cap", "retry_after", "alone")
         return (_limit_error, (type(self), {name: getattr(self, name) for name in names}))
 
 

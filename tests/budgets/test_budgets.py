@@ -383,3 +383,15 @@ def test_the_books_are_kept_by_feature_user_model_and_prompt(configure: Configur
     for dimension, member in (("total", "all"), ("feature", "chat"), ("user", "ann"), ("prompt", "greeting@3")):
         assert store.run(Tallies(f"{day}/{dimension}")) == {member: (COST, 30, 1)}
     assert store.run(Tallies(f"{day}/model")) == {"gpt-4o-mini": (COST, 30, 1)}
+
+
+def test_while_the_store_is_away_a_refusal_says_what_this_process_may_use(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "place").write_text("no directory")
+    store = {"url": str(tmp_path / "place" / "state.db"), "replicas": 4}
+    bench = configure(store=store, budgets={"global": {"day": "1 USD"}})
+    with pytest.raises(
+        hardened.BudgetExceeded, match=r"while the store of the counts is away, 0\.25 USD are"
+    ) as raised:
+        bench.ask(max_tokens=30_000)  # 0.30 USD
+    error = pickle.loads(pickle.dumps(raised.value))
+    assert (error.alone, error.used, error.cap, error.retry_after) == (True, 0, 0.25, None)

@@ -83,7 +83,7 @@ def test_of_what_was_left_a_process_may_use_its_share() -> None:
     assert isinstance(bench.reserve("c", 20), Reserved)
     denied = bench.reserve("d", 1)
     assert isinstance(denied, Denied)
-    assert denied.cap == 1000  # in the terms of the caller
+    assert (denied.used, denied.cap, denied.alone) == (50, 50, True)
     bench.store.run(Settle("b", {"day": 10}))  # and what it gave back
     assert isinstance(bench.reserve("e", 20), Reserved)
 

@@ -216,9 +216,7 @@ class CallCharge:
     def _error(self, denied: Denied, amounts: Mapping[Unit, int]) -> LimitError:
         limit = next(one.limit for one in self._applied if one.key == denied.key)
         runtime().metrics.record_refusal(limit.scope, limit.unit)
-        needed = amounts[limit.unit]
-        wait = denied.wait if limit.window and needed <= limit.cap else None
-        return _refusal(limit, denied.used, needed, wait)
+        return _refusal(limit, denied, amounts[limit.unit])
 
 
 def take(one: Applied, amount: int, *, enforced: bool) -> Line | Bucket:
@@ -248,19 +246,21 @@ def _check_request(rules: Plan, guess: Estimate) -> None:
     for unit, cap in rules.request.items():
         if amounts[unit] > cap and rules.enforced:
             runtime().metrics.record_refusal("request", unit)
-            raise _refusal(Limit("request", None, unit, cap), 0, amounts[unit], None)
+            raise _refusal(Limit("request", None, unit, cap), Denied("request", 0, cap, 0.0), amounts[unit])
 
 
-def _refusal(limit: Limit, used: int, needed: int, wait: float | None) -> LimitError:
+def _refusal(limit: Limit, denied: Denied, needed: int) -> LimitError:
     scale = NANO if limit.unit == "usd" else 1
+    comes_back = limit.refills or (limit.window is not None and not denied.alone)  # a store may be back at any time
     return (RateLimited if limit.refills else BudgetExceeded)(
         scope=limit.scope,
         window=limit.window,
         unit=limit.unit,
-        used=used / scale,
+        used=denied.used / scale,
         needed=needed / scale,
-        cap=limit.cap / scale,
-        retry_after=wait,
+        cap=denied.cap / scale,
+        retry_after=denied.wait if comes_back and needed <= denied.cap else None,
+        alone=denied.alone,
     )
 
 

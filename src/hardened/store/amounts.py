@@ -52,6 +52,7 @@ class Denied(NamedTuple):
     used: int
     cap: int
     wait: float
+    alone: bool = False  # the store is away: `used` and `cap` are those of this process
 
 
 class Settled(NamedTuple):

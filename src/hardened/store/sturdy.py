@@ -243,7 +243,7 @@ class SturdyStore:
             answer = self._own.run(self._share(operation))
             if isinstance(answer, Reserved):
                 self._own_holds[operation.hold] = operation
-            return self._as_asked(answer, operation)
+            return _by_itself(answer)
         if isinstance(operation, Settle | Release | Extend) and operation.hold in self._own_holds:
             return self._of_own_hold(operation)
         if isinstance(operation, Kept):
@@ -265,7 +265,7 @@ class SturdyStore:
             answer = self._own.run(replace(operation, lines=self._shared_lines(operation.lines)))
             if isinstance(answer, Reserved):
                 self._own_holds[operation.hold] = replace(held, lines=(*held.lines, *operation.lines))
-            return self._as_asked(answer, operation)
+            return _by_itself(answer)
         del self._own_holds[operation.hold]
         answer = self._own.run(operation)
         if isinstance(operation, Settle):
@@ -299,19 +299,16 @@ class SturdyStore:
             return tuple(bucket._replace(cap=0) for bucket in buckets)
         return tuple(bucket._replace(cap=max(bucket.cap // self._down.replicas, 1)) for bucket in buckets)
 
-    @staticmethod
-    def _as_asked(answer: Any, operation: Reserve | Extend) -> Any:
-        """A denial in the terms of the caller, who knows nothing of shares."""
-        if isinstance(answer, Denied):
-            asked = (*getattr(operation, "buckets", ()), *getattr(operation, "lines", ()))
-            return answer._replace(cap=next(one.cap for one in asked if one.key == answer.key))
-        return answer
-
     def _forked(self) -> None:
         """What the parent has kept, the parent replays."""
         self._lock = threading.RLock()
         self._journal.clear()
         self._own_holds.clear()
+
+
+def _by_itself(answer: Reserved | Denied | None) -> Reserved | Denied | None:
+    """An answer that says that this process gave it alone."""
+    return answer._replace(alone=True) if isinstance(answer, Denied) else answer
 
 
 _KEPT: Final[dict[type[Kept], Any]] = {
