@@ -80,6 +80,18 @@ def test_it_answers(name: str, callers: Any, provider: FakeProvider, other: Fake
     assert span.cost_usd == pytest.approx(dollars[sdk])
 
 
+@pytest.mark.parametrize("callers", [CALLERS, STREAMS])
+def test_tokens_of_the_cache_have_their_own_price(
+    callers: Any, provider: FakeProvider, other: FakeProvider, configure: Configure
+) -> None:
+    traces = configure(**to_claude(other))
+    other.default = Reply(text="hi", usage={"input": 1000, "cached": 800, "cache_write": 100, "output": 12})
+    callers["openai"].call(provider)
+    dollars = (100 * 5 + 800 * 0.5 + 100 * 6.25 + 12 * 25) / 1e6
+    assert traces.call().cost_usd == pytest.approx(dollars)
+    assert traces.call().input_tokens == 1000
+
+
 @SDKS
 def test_only_the_key_of_the_other_goes_there(
     sdk: str, provider: FakeProvider, other: FakeProvider, configure: Configure

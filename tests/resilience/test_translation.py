@@ -194,9 +194,11 @@ def chat_answers(draw: st.DrawFn) -> Json:
         message["tool_calls"] = [call(*one) for one in made]
     reason = "tool_calls" if made else draw(st.sampled_from(["stop", "length", "content_filter"]))
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-    given, output, cached = draw(st.integers(10, 99)), draw(st.integers(0, 99)), draw(st.integers(1, 9))
+    given, output, cached = draw(st.integers(20, 99)), draw(st.integers(0, 99)), draw(st.integers(1, 9))
     usage = {"prompt_tokens": given, "completion_tokens": output, "total_tokens": given + output}
     usage["prompt_tokens_details"] = {"cached_tokens": cached}
+    if draw(st.booleans()):
+        usage["prompt_tokens_details"]["cache_write_tokens"] = draw(st.integers(1, 9))
     head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m"}
     return {**head, "choices": [choice], "usage": usage}
 

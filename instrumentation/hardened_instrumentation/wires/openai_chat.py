@@ -243,6 +243,7 @@ def usage(raw: Any) -> Usage | None:
         input=counts.get("prompt_tokens"),
         output=counts.get("completion_tokens"),
         cache_read=prompt.get("cached_tokens"),
+        cache_write=prompt.get("cache_write_tokens"),
         reasoning=completion.get("reasoning_tokens"),
         input_audio=prompt.get("audio_tokens"),
         output_audio=completion.get("audio_tokens"),

@@ -252,6 +252,7 @@ def usage(raw: Any) -> Usage | None:
         input=counts.get("input_tokens"),
         output=counts.get("output_tokens"),
         cache_read=given.get("cached_tokens"),
+        cache_write=given.get("cache_write_tokens"),
         reasoning=made.get("reasoning_tokens"),
         raw=counts,
     )

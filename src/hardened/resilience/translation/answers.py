@@ -87,11 +87,13 @@ def chat_usage(usage: Json) -> Json | None:
     """Tokens as OpenAI counts them: those from the cache are tokens of the prompt too."""
     if not usage:
         return None
-    cached = usage.get("cache_read_input_tokens") or 0
-    given = (usage.get("input_tokens") or 0) + cached + (usage.get("cache_creation_input_tokens") or 0)
+    cached, kept = usage.get("cache_read_input_tokens") or 0, usage.get("cache_creation_input_tokens") or 0
+    given = (usage.get("input_tokens") or 0) + cached + kept
     output = usage.get("output_tokens") or 0
     counts: Json = {"prompt_tokens": given, "completion_tokens": output, "total_tokens": given + output}
-    return {**counts, "prompt_tokens_details": {"cached_tokens": cached}} if cached else counts
+    of_cache = {"cached_tokens": cached, "cache_write_tokens": kept}
+    details = {name: count for name, count in of_cache.items() if count}
+    return {**counts, "prompt_tokens_details": details} if details else counts
 
 
 def chat_error(body: Json) -> Json:
@@ -157,11 +159,12 @@ def stop_reason(reason: Any, *, calls: bool, refuses: bool) -> str | None:
 
 def message_usage(usage: Json) -> Json:
     """Tokens as Anthropic counts them: those from the cache apart. What the provider has not counted is `None`."""
-    cached = as_dict(usage.get("prompt_tokens_details")).get("cached_tokens") or 0
+    details = as_dict(usage.get("prompt_tokens_details"))
+    cached, kept = details.get("cached_tokens") or 0, details.get("cache_write_tokens") or 0
     given = usage.get("prompt_tokens")
     return {
-        "input_tokens": None if given is None else given - cached,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": None if given is None else max(given - cached - kept, 0),
+        "cache_creation_input_tokens": kept,
         "cache_read_input_tokens": cached,
         "output_tokens": usage.get("completion_tokens"),
     }
