@@ -349,9 +349,9 @@ def test_a_process_has_a_budget_of_retries() -> None:
 def test_without_budget_nothing_is_sent_again(
     provider: FakeProvider, waits: list[float], configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hardened.resilience import attempts
+    from hardened.resilience import retries
 
-    monkeypatch.setattr(attempts, "budget", RetryBudget())
+    monkeypatch.setattr(retries, "budget", RetryBudget())
     configure(resilience={"retry_budget": 0.0, "retries": 100})
     provider.default = Reply(status=500)
     with pytest.raises(openai.InternalServerError):

@@ -5,7 +5,6 @@ The only place that sends again: the SDK's own retries are off.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -21,21 +20,22 @@ from hardened.errors import (
     UnknownPrice,
     as_sdk_error,
 )
-from hardened.resilience import backoff, diversion, statics
-from hardened.resilience.answers import CHECKED, of_reply
+from hardened.resilience import diversion, statics
+from hardened.resilience.answers import CHECKED
+from hardened.resilience.call_time import CallTime
 from hardened.resilience.classify import Fault, fault, not_billed, of_error
 from hardened.resilience.health import Health
+from hardened.resilience.inspection import inspect, is_said, translate
 from hardened.resilience.last import CallOutcome, remember
 from hardened.resilience.permits import permits
 from hardened.resilience.plan import Plan, current
-from hardened.resilience.retry_budget import budget
-from hardened.resilience.streams import Faulty, Opening, StreamCheck
-from hardened.resilience.targets import PRIMARY, Foreign, Target, Unservable, prepared
-from hardened.resilience.translation import Refused
+from hardened.resilience.retries import Retries
+from hardened.resilience.streams import Faulty, StreamCheck
+from hardened.resilience.targets import PRIMARY, Target, Unservable, prepared
 from hardened.resilience.window import Size
 from hardened.store.breaker import Event
 from hardened.telemetry.record import CallRecord
-from hardened_instrumentation.calls import Call, Effect, Limits, Peek, Reply, Send, Sleep, perform
+from hardened_instrumentation.calls import Call, Effect, Limits, Reply, Send, Sleep, perform
 from hardened_instrumentation.routes import provider_of_host
 
 SERVED_BY: Final = "x-hardened-served-by"
@@ -43,9 +43,6 @@ SERVED_BY: Final = "x-hardened-served-by"
 
 OVER_BUDGET: Final = "the budget has no room for it"
 """Why a target is skipped."""
-
-PATIENCE: Final = 3.0
-"""Seconds that a provider may ask us to wait where another target could answer at once."""
 
 
 class Answer(NamedTuple):
@@ -60,6 +57,21 @@ class Failure(NamedTuple):
 
     fault: Fault
     error: Exception
+
+
+class Broken(NamedTuple):
+    """One request that failed; `reply`: what came, if anything did."""
+
+    fault: Fault
+    error: Exception
+    reply: Reply | None
+
+
+class Again(NamedTuple):
+    """One request that failed, and is sent again after a pause. `failure`: what it is if it cannot be."""
+
+    failure: Failure
+    wait: float
 
 
 def send(call: Call, record: CallRecord, size: Size | None = None) -> Generator[Effect[Any], Any, Answer]:
@@ -91,15 +103,12 @@ class _Attempts:
         self._size = size
         self._plan = plan
         self._record = record
-        self._retries = (call.retries if plan.retries is None else plan.retries) or 0
+        self._time = CallTime(call, plan, record)
+        self._retries = Retries(call, plan)
         self._body = call.body
         self._home = call.provider, call.server_address, call.server_port
         self._sent = 0
-        own = None if plan.deadline is None else record.began + plan.deadline
-        self._deadline = _least(own, record.deadline)
         self._named = self._plan.fallbacks(record.feature)
-        if plan.retry_budget is not None:
-            budget.called(plan.retry_budget)
 
     @cached_property
     def _fallbacks(self) -> list[Target]:
@@ -166,61 +175,102 @@ class _Attempts:
         """Send to one target, again if need be. `place`: how many came before it."""
         attempt = 0
         while True:
-            limits = self._limits()
-            reply: Reply | None = None
-            try:
-                leave = yield from self._enter(health.name)
-            except Overloaded as full:
-                refused = as_sdk_error(Overloaded, self._call.sdk)(target=target.name, retry_after=full.retry_after)
-                self._failed(billed=False)
-                return Failure(fault("throttle", "overloaded"), refused)
-            kept = False
-            try:
-                self._record.sending(self._sent)
-                scope = self._record.scope()
-                foreign = target.foreign
-                body = foreign.body if foreign else None
-                to = (target.name == PRIMARY and diversion.instead(self._call)) or target.destination
-                reply = yield from perform(Send(self._call, scope, self._sent, limits, to, body))
-                if foreign is not None:
-                    self._translate(reply, foreign)
-                yield from self._inspect(reply, limits)
-            except Exception as error:
-                found = error.fault if isinstance(error, Faulty) else of_error(target.provider or "", error)
-                if found is None:
-                    health.tell_later("neutral")
-                    raise
-                more = self._more(place)
-                gate = yield from health.tell("fail" if found.counts else "neutral")
-                wait = None if more and gate.state != "closed" else self._wait(found, attempt, more=more)
-                self._record.attempt_failed(self._sent, target.name, found.kind, found.code, wait)
-                self._failed(billed=not not_billed(error))
-                self._sent += 1
-                failure = Failure(found, self._as_seen(found, error, limits))
-                if wait is None:
-                    own = target.name == PRIMARY and not (more and found.elsewhere)
-                    if reply is not None and own and _is_said(self._call, reply, found):
-                        return Answer(reply)
-                    return failure
-            except BaseException:
-                health.tell_later("neutral")
-                raise
-            else:
-                self._sent += 1
-                check = yield from self._watch(reply, health, leave)
-                kept = check is not None
-                return Answer(reply, check)
-            finally:
-                if not kept:
-                    leave()
+            result = yield from self._request(target, health, place, attempt)
+            if not isinstance(result, Again):
+                return result
             try:
                 yield from self._afford()
             except LimitError:
-                if not more:
+                if not self._more(place):
                     raise
-                return failure  # others may cost less
-            yield from perform(Sleep(wait))
+                return result.failure  # others may cost less
+            yield from perform(Sleep(result.wait))
             attempt += 1
+
+    def _request(
+        self, target: Target, health: Health, place: int, attempt: int
+    ) -> Generator[Effect[Any], Any, Answer | Failure | Again]:
+        """One request, if there is time and a place for it. `attempt`: how often the target was asked before."""
+        limits = self._limits()
+        try:
+            leave = yield from self._enter(health.name)
+        except Overloaded as full:
+            self._failed(billed=False)
+            refused = as_sdk_error(Overloaded, self._call.sdk)(target=target.name, retry_after=full.retry_after)
+            return Failure(fault("throttle", "overloaded"), refused)
+        kept = False
+        try:
+            reply = yield from self._exchange(target, health, limits)
+            if isinstance(reply, Broken):
+                wait = yield from self._tell(reply, target, health, place, attempt)
+                return self._after(reply, wait, limits, target)
+            self._sent += 1
+            check = yield from self._watch(reply, health, leave)
+            kept = check is not None
+            return Answer(reply, check)
+        finally:
+            if not kept:
+                leave()
+
+    def _exchange(self, target: Target, health: Health, limits: Limits) -> Generator[Effect[Any], Any, Reply | Broken]:
+        """Send, and look at what arrives. Raises what says nothing about the target."""
+        reply: Reply | None = None
+        try:
+            self._record.sending(self._sent)
+            scope = self._record.scope()
+            foreign = target.foreign
+            body = foreign.body if foreign else None
+            to = (target.name == PRIMARY and diversion.instead(self._call)) or target.destination
+            reply = yield from perform(Send(self._call, scope, self._sent, limits, to, body))
+            if foreign is not None:
+                translate(reply, foreign, self._body or {})
+            if self._plan.validates:
+                whole = self._plan.buffers
+                timeout = self._time.left() if whole else limits.answer
+                yield from inspect(self._call, reply, timeout, whole=whole)
+            return reply
+        except Exception as error:
+            found = error.fault if isinstance(error, Faulty) else of_error(target.provider or "", error)
+            if found is None:
+                health.tell_later("neutral")
+                raise
+            return Broken(found, error, reply)
+        except BaseException:
+            health.tell_later("neutral")
+            raise
+
+    def _tell(
+        self, broken: Broken, target: Target, health: Health, place: int, attempt: int
+    ) -> Generator[Effect[Any], Any, float | None]:
+        """Tell everybody of a request that failed. Returns the pause before the target is asked again, if it is."""
+        found, more = broken.fault, self._more(place)
+        gate = yield from health.tell("fail" if found.counts else "neutral")
+        wait = None
+        if not more or gate.state == "closed":
+            wait = self._retries.wait(found, attempt, self._time.left(), more=more)
+        self._record.attempt_failed(self._sent, target.name, found.kind, found.code, wait)
+        self._failed(billed=not not_billed(broken.error))
+        self._sent += 1
+        return wait
+
+    def _after(self, broken: Broken, wait: float | None, limits: Limits, target: Target) -> Answer | Failure | Again:
+        """What a request that failed comes to."""
+        found, reply = broken.fault, broken.reply
+        failure = Failure(found, self._as_seen(found, broken.error, limits))
+        if wait is not None:
+            return Again(failure, wait)
+        own = target.name == PRIMARY and not (found.elsewhere and self._fallbacks)
+        if reply is not None and own and is_said(self._call, reply, found):
+            return Answer(reply)
+        return failure
+
+    def _limits(self) -> Limits:
+        """How long the next request may take."""
+        try:
+            return self._time.limits()
+        except DeadlineExceeded:
+            self._failed(billed=False)
+            raise
 
     def _afford(self) -> Generator[Effect[Any], Any, None]:
         """Hold what the next request may cost beyond what is held. Raises LimitError or UnknownPrice."""
@@ -246,22 +296,12 @@ class _Attempts:
             default = target.destination.speaks or call.provider
             call.provider = provider_of_host(address.hostname or "", default)
 
-    def _translate(self, reply: Reply, foreign: Foreign) -> None:
-        """Let everybody from here on see the answer in the call's own wire. Raises `Faulty`."""
-        if reply.kind == "events":
-            reply.attach(foreign.translation.events(self._body or {}))
-        elif isinstance(reply.body, dict):
-            try:
-                reply.replace(foreign.translation.answer(reply.body))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            except Refused:
-                raise Faulty(fault("invalid", "untranslatable", again=False)) from None
-
     def _enter(self, name: str) -> Generator[Effect[Any], Any, Callable[[], None]]:
         """Wait for a place at the target; returns what gives it back."""
         crowd = self._plan.crowd
         if crowd is None:
             return lambda: None
-        left = self._left()
+        left = self._time.left()
         crowd = crowd if left is None else crowd._replace(wait=min(crowd.wait, max(left, 0.0)))
         return (yield from permits(name).enter(name, crowd, self._record.priority))
 
@@ -275,7 +315,7 @@ class _Attempts:
                 leave()
                 health.tell_later(event)
 
-            return StreamCheck(self._call, self._deadline, over)
+            return StreamCheck(self._call, self._time.deadline, over)
         yield from health.tell("ok")
         return None
 
@@ -287,85 +327,15 @@ class _Attempts:
             self._record.served_by(target.name, degraded=outcome.degraded)
         return answer
 
-    def _limits(self) -> Limits:
-        """How long the next request may take."""
-        left = self._left()
-        if left is not None and left <= 0:
-            self._failed(billed=False)
-            raise self._late()
-        plan = self._plan
-        silence = plan.stream_idle_timeout or plan.first_token_timeout
-        return Limits(_least(self._own_limit(), left), silence, self._deadline)
-
-    def _own_limit(self) -> float | None:
-        return self._plan.first_token_timeout if self._call.stream else self._plan.attempt_timeout
-
-    def _left(self) -> float | None:
-        return None if self._deadline is None else self._deadline - time.monotonic()
-
-    def _inspect(self, reply: Reply, limits: Limits) -> Generator[Effect[Any], Any, None]:
-        """Raises `Faulty` for an answer that is none, and what reading raises."""
-        if not self._plan.validates:
-            return
-        if reply.kind != "events":
-            found = of_reply(self._call, reply)
-            if found is not None:
-                raise Faulty(found)
-            return
-        reader = self._call.wire.reader()
-        if reader is None or self._call.operation not in CHECKED:
-            return
-        opening = Opening(self._call, reply, reader, whole=self._plan.buffers)
-        timeout = limits.answer if not self._plan.buffers else self._left()
-        try:
-            ended = yield from perform(Peek(reply, opening.enough, timeout))
-        except TimeoutError:
-            raise self._call.timeout_error() from None
-        except Exception as error:
-            found = None if isinstance(error, Faulty) else of_error(self._call.sdk, error)
-            if found is None:
-                raise
-            if found.code == "timeout":
-                raise self._call.timeout_error() from None
-            raise Faulty(found) from None  # the rest of this body would look like a stream that is over
-        if ended:
-            opening.ended()
-
-    def _wait(self, found: Fault, attempt: int, *, more: bool) -> float | None:
-        """Seconds until the same target is asked again; `None` if it shall not be.
-
-        Where others can be asked, one that fails is asked once more, one that is silent or wants us to wait is not.
-        """
-        retries = self._retries
-        if more and found.kind != "throttle":
-            retries = min(retries, 0 if found.code == "timeout" else 1)
-        if not found.again or attempt >= retries:
-            return None
-        left = self._left()
-        asked = found.retry_after
-        longest = PATIENCE if more else backoff.LONGEST if left is None else left
-        if asked is not None and asked > longest:
-            return None
-        wait = backoff.pause(attempt) if asked is None else backoff.after(asked)
-        if left is not None and wait >= left:
-            return None
-        if self._plan.retry_budget is not None and not budget.take():
-            return None
-        return wait
-
     def _as_seen(self, found: Fault, error: Exception, limits: Limits) -> Exception:
         """What the application shall see of a failure."""
-        own = self._own_limit()
-        if found.code == "timeout" and limits.answer is not None and (own is None or limits.answer < own):
-            return self._late()  # it was the deadline that ended it
+        if self._time.ended(found, limits):
+            return self._time.late()
         if isinstance(error, Faulty) and found.kind == "transport":
             return as_sdk_error(StreamInterrupted, self._call.sdk)(reason=found.code, error_class=found.kind)
         if isinstance(error, Faulty):
             return as_sdk_error(InvalidResponse, self._call.sdk)(reason=found.code, error_class=found.kind)
         return error
-
-    def _late(self) -> DeadlineExceeded:
-        return as_sdk_error(DeadlineExceeded, self._call.sdk)(seconds=time.monotonic() - self._record.began)
 
 
 def _told(failures: list[Failure], too_dear: list[HardenedError]) -> Exception:
@@ -376,19 +346,3 @@ def _told(failures: list[Failure], too_dear: list[HardenedError]) -> Exception:
     for refused in too_dear:
         first.error.add_note(f"hardened: a fallback was not asked: {refused}")
     return first.error
-
-
-def _is_said(call: Call, reply: Reply, found: Fault) -> bool:
-    """Whether the provider itself says, in a way that the SDK understands, that it failed: the SDK shall say so too.
-
-    Of the events of a response the SDK makes no error: who waits for text would take it for an empty answer.
-    """
-    if found.kind in ("invalid", "transport"):
-        return False
-    if reply.kind == "events":
-        return call.route != "responses"
-    return reply.kind == "json" and reply.body.get("status") == "failed"
-
-
-def _least(*limits: float | None) -> float | None:
-    return min((limit for limit in limits if limit is not None), default=None)
