@@ -128,3 +128,12 @@ def test_what_was_not_sent_costs_nothing(configure: Configure) -> None:
     bench.provider.default = answer
     bench.ask()
     assert bench.counts()["global day usd"] == (10 * 1_000 + 20 * 10_000, 0)
+
+
+def test_what_was_lost_takes_its_place_in_a_rate(configure: Configure) -> None:
+    """A rate of an hour with room for one such request: it would take half an hour until there is any for another."""
+    bench = configure(budgets={"global": {"hour": "150 tokens"}}, resilience={"retries": 1})
+    bench.provider.default = Reply(fault="cut")
+    with pytest.raises(hardened.RateLimited):
+        bench.ask()
+    assert len(bench.provider.requests) == 1

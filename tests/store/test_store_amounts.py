@@ -254,6 +254,19 @@ def test_tokens_of_a_rate_are_settled_with_the_call(store: Store) -> None:
     assert 99 <= store.run(Levels())["tpm"] <= 100
 
 
+def test_an_extension_holds_more_of_a_rate_too(store: Store) -> None:
+    one = Bucket("tpm", 300, 1000, 3600.0)
+    store.run(Reserve("h", (), (one,)))
+    assert store.run(Extend("h", (), (one,))) == Reserved("h")
+    assert 599 <= store.run(Levels())["tpm"] <= 600
+    denied = store.run(Extend("h", (line("day", 5, 100),), (one._replace(amount=500),)))
+    assert isinstance(denied, Denied)
+    assert denied.key == "tpm"
+    assert counts(store) == {}, "all or nothing"
+    store.run(Settle("h", {"tpm": 100}))
+    assert 99 <= store.run(Levels())["tpm"] <= 100
+
+
 def test_a_clock_that_steps_back_neither_refills_nor_locks(store: Store, clock: Clock) -> None:
     one = Bucket("rpm", 1, 2, 60.0)
     take(store, one)

@@ -144,10 +144,11 @@ class CallCharge:
             model, guess = yield from _guess(call, None, self._rules, self._applied)
         needed = self._lost.plus(guess)
         more = needed.beyond(self._held)
-        lines, _ = self._taken({"usd": more.usd or 0, "tokens": more.tokens, "requests": 0})
+        lines, buckets = self._taken({"usd": more.usd or 0, "tokens": more.tokens, "requests": 0})
         lines = tuple(line for line in lines if line.amount)
-        if lines:
-            answer = yield from ask(self._store, Extend(self._hold, lines, ttl=HOLD))
+        buckets = tuple(bucket for bucket in buckets if bucket.amount)
+        if lines or buckets:
+            answer = yield from ask(self._store, Extend(self._hold, lines, buckets, ttl=HOLD))
             if isinstance(answer, Denied):
                 raise self._error(answer, _amounts(more))
         self._asked, self._model, self._guess = asked, model, guess

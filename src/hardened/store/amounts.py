@@ -6,7 +6,7 @@ budget, `hold/` what is reserved for a call in progress, `rate/` a bucket that r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import add
 from typing import Any, Final, NamedTuple
@@ -105,8 +105,8 @@ class Reserve(Operation["Reserved | Denied"]):
             _draw(rows, bucket, bucket.amount)
         held = {
             "sent": self.sent,
-            "lines": [[line.key, line.amount, line.until] for line in self.lines],
-            "buckets": [[bucket.key, bucket.amount, bucket.cap, bucket.period] for bucket in self.buckets],
+            "lines": _merged([], _rows_of(self.lines)),
+            "buckets": _merged([], self.buckets),
         }
         rows.put(f"hold/{self.hold}", held, rows.now + self.ttl)
         return Reserved(self.hold, totals)
@@ -116,11 +116,12 @@ class Reserve(Operation["Reserved | Denied"]):
 class Extend(Operation["Reserved | Denied | None"]):
     """Hold more under the same name, all or nothing, and let the hold live `ttl` seconds from now.
 
-    `None` if the hold is not there any more. Without lines only the time, and `sent`, are set.
+    `None` if the hold is not there any more. Without lines and buckets only the time, and `sent`, are set.
     """
 
     hold: str
     lines: tuple[Line, ...] = ()
+    buckets: tuple[Bucket, ...] = ()
     ttl: float = 600.0
     sent: bool = True
 
@@ -128,11 +129,17 @@ class Extend(Operation["Reserved | Denied | None"]):
         held = rows.get(f"hold/{self.hold}", late=True)
         if held is None or held.get("over"):
             return None
-        denied = _no_room(rows, self.lines, ())
+        denied = _no_room(rows, self.lines, self.buckets)
         if denied is not None:
             return denied
         totals = _hold(rows, self.lines)
-        held = {**held, "sent": self.sent, "lines": _merged(held["lines"], self.lines)}
+        for bucket in self.buckets:
+            _draw(rows, bucket, bucket.amount)
+        held = {
+            "sent": self.sent,
+            "lines": _merged(held["lines"], _rows_of(self.lines)),
+            "buckets": _merged(held["buckets"], self.buckets),
+        }
         rows.put(f"hold/{self.hold}", held, rows.now + self.ttl)
         return Reserved(self.hold, totals)
 
@@ -284,12 +291,18 @@ def _close(rows: Rows, held: dict[str, Any], actual: Mapping[str, int]) -> dict[
     return totals
 
 
-def _merged(held: list[list[Any]], more: tuple[Line, ...]) -> list[list[Any]]:
-    lines = {key: [key, amount, until] for key, amount, until in held}
-    for line in more:
-        before = lines.get(line.key, [line.key, 0, line.until])
-        lines[line.key] = [line.key, before[1] + line.amount, line.until]
-    return list(lines.values())
+def _rows_of(lines: tuple[Line, ...]) -> Iterator[tuple[Any, ...]]:
+    """What a hold keeps of its lines."""
+    return ((line.key, line.amount, line.until) for line in lines)
+
+
+def _merged(held: list[list[Any]], more: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """What a hold has, `[key, amount, …]` each, with more of it."""
+    merged = {key: [key, amount, *rest] for key, amount, *rest in held}
+    for key, amount, *rest in more:
+        before = merged[key][1] if key in merged else 0
+        merged[key] = [key, before + amount, *rest]
+    return list(merged.values())
 
 
 def level_now(level: float, at: float, cap: float, period: float, now: float) -> float:

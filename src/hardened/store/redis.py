@@ -238,7 +238,7 @@ def _reserved(answer: Any, operation: Reserve | Extend) -> Reserved | Denied | N
     if answer is None:
         return None
     if answer[0] == "denied":
-        return _denied(answer, (*getattr(operation, "buckets", ()), *operation.lines))
+        return _denied(answer, (*operation.buckets, *operation.lines))
     return Reserved(operation.hold, tuple(int(total) for total in answer[1:]))
 
 

@@ -44,6 +44,7 @@ from hardened.store.once import Claim, Disclaim, Finish
 from hardened.store.values import Mark, Marks
 
 T = TypeVar("T")
+Asked = TypeVar("Asked", Reserve, Extend)
 
 Kept = Settle | Release | Charge | Finish | Disclaim
 """Operations that are kept while the store is away. Done twice they do no harm."""
@@ -262,7 +263,7 @@ class SturdyStore:
     def _of_own_hold(self, operation: Settle | Release | Extend) -> Any:
         held = self._own_holds[operation.hold]
         if isinstance(operation, Extend):
-            answer = self._own.run(replace(operation, lines=self._shared_lines(operation.lines)))
+            answer = self._own.run(self._share(operation))
             if isinstance(answer, Reserved):
                 self._own_holds[operation.hold] = replace(held, lines=(*held.lines, *operation.lines))
             return _by_itself(answer)
@@ -276,7 +277,7 @@ class SturdyStore:
             self._journal.append(Charge(held.hold, tuple(spent.values()), operation.tallies))
         return answer
 
-    def _share(self, operation: Reserve) -> Reserve:
+    def _share(self, operation: Asked) -> Asked:
         return replace(
             operation,
             lines=self._shared_lines(operation.lines),

@@ -73,6 +73,15 @@ local function hold_lines(hold, lines)
   return totals
 end
 
+local function hold_buckets(hold, buckets)
+  for _, bucket in ipairs(buckets) do
+    local key, amount, cap, period = unpack(bucket)
+    draw(key, amount, cap, period)
+    redis.call('HINCRBY', hold, 'bucket ' .. key, text(amount))
+    redis.call('HSET', hold, 'cap ' .. key, text(cap), 'period ' .. key, text(period))
+  end
+end
+
 local function let_live(id, ttl, sent)
   local name = prefix .. 'hold:' .. id
   redis.call('HSET', name, 'sent', sent and '1' or '0')

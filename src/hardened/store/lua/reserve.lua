@@ -10,10 +10,6 @@ local denied = no_room(given.lines, given.buckets)
 if denied then return denied end
 local hold = prefix .. 'hold:' .. given.hold
 local totals = hold_lines(hold, given.lines)
-for _, bucket in ipairs(given.buckets) do
-  local key, amount, cap, period = unpack(bucket)
-  draw(key, amount, cap, period)
-  redis.call('HSET', hold, 'bucket ' .. key, text(amount), 'cap ' .. key, text(cap), 'period ' .. key, text(period))
-end
+hold_buckets(hold, given.buckets)
 let_live(given.hold, given.ttl, given.sent)
 return totals
