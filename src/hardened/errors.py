@@ -165,23 +165,24 @@ class CircuitOpen(CallError):
 
 
 class InputTooLong(CallError):
-    """A request has more tokens than the policy allows, or than any model can take that may be asked; nothing was sent.
+    """A request is larger than the policy allows, or than any model can take that may be asked; nothing was sent.
 
     Attributes:
-        tokens: how many it has, by estimate.
+        size: tokens of the request, by estimate, or characters of one message.
         limit: how many it may have.
-        setting: the setting that refuses it: `max_input_tokens` or `context_window`.
+        setting: the setting that refuses it: `max_message_chars`, `max_input_tokens` or `context_window`.
     """
 
-    tokens: int
+    size: int
     limit: int
     setting: str
 
-    def __init__(self, *, tokens: int, limit: int, setting: str = "max_input_tokens") -> None:
+    def __init__(self, *, size: int, limit: int, setting: str) -> None:
+        what = f"a message has {size} characters" if setting == "max_message_chars" else f"it has about {size} tokens"
         super().__init__(
-            f"the request has about {tokens} tokens, and {limit} are allowed: shorten it, or change "
-            f"resilience.{setting} in hardened.yaml. Nothing was sent.",
-            tokens=tokens,
+            f"the request is too long: {what}, and {limit} are allowed. Shorten it, or change resilience.{setting} in "
+            "hardened.yaml. Nothing was sent.",
+            size=size,
             limit=limit,
             setting=setting,
         )

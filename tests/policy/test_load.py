@@ -130,6 +130,7 @@ SAMPLES = {
     "queue": ("5", 5),
     "wait": ("2.5", 2.5),
     "max_input_tokens": ("5000", 5000),
+    "max_message_chars": ("5000", 5000),
     "context_window": ("yes", True),
     "failures": ("7", 7),
     "ratio": ("0.4", 0.4),

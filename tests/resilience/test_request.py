@@ -14,6 +14,9 @@ import hardened
 from hardened.resilience.drift import drifted
 from hardened.testing import FakeProvider, Reply
 
+TEXT = {"openai": "text", "openai responses": "input_text", "anthropic": "text"}
+"""How a text is called in a message."""
+
 LIMITS = {"max_tokens": {"default": 800, "support": 90, "essays": 10**6}}
 
 
@@ -74,7 +77,27 @@ def test_too_much_is_refused_before_it_is_sent(provider: FakeProvider, configure
     with pytest.raises(hardened.InputTooLong) as raised:
         client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "word " * 200}])
     assert isinstance(raised.value, openai.APIError)
-    assert raised.value.tokens > raised.value.limit == 100
+    assert raised.value.size > raised.value.limit == 100
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize("call", ["openai", "openai responses", "anthropic"])
+def test_a_message_that_is_too_long_is_refused(call: str, provider: FakeProvider, configure: Configure) -> None:
+    configure(resilience={"max_message_chars": 20})
+    history: list[Any] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "How are you? " * 9}]
+
+    def ask(text: str) -> object:
+        messages = [*history, {"role": "user", "content": [{"type": TEXT[call], "text": text}] * 2}]
+        if call == "anthropic":
+            return anthropic_client(provider).messages.create(model=CLAUDE, max_tokens=9, messages=messages)
+        if call == "openai responses":
+            return openai_client(provider).responses.create(model=MODEL, input=messages)
+        return openai_client(provider).chat.completions.create(model=MODEL, messages=messages)
+
+    ask("ten chars.")
+    with pytest.raises(hardened.InputTooLong, match=r"resilience\.max_message_chars") as raised:
+        ask("more than ten")
+    assert (raised.value.size, raised.value.limit) == (26, 20)
     assert len(provider.requests) == 1
 
 
@@ -205,7 +228,7 @@ def test_what_no_model_can_take_is_refused_where_the_policy_says_so(
         with pytest.raises(hardened.InputTooLong, match=r"resilience\.context_window") as raised:
             client.chat.completions.create(model=SMALL, messages=messages)
         assert isinstance(raised.value, openai.APIError)
-        assert raised.value.tokens > raised.value.limit == 8192
+        assert raised.value.size > raised.value.limit == 8192
     client.embeddings.create(model="text-embedding-3-small", input=["word " * 5000] * 2)
     client.chat.completions.create(model=LARGE, messages=WORDS)
     assert len(provider.requests) == 2

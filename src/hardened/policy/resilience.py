@@ -95,6 +95,11 @@ class Resilience(Section):
     max_input_tokens: int | None = Field(
         None, gt=0, description="Requests with more tokens, by estimate, are refused before they are sent."
     )
+    max_message_chars: int | None = Field(
+        None,
+        gt=0,
+        description="Requests with a message of the user that has more characters are refused before they are sent.",
+    )
     context_window: bool | None = Field(
         None,
         description="Whether requests that no model of the route can take, by estimate, are refused before they are "

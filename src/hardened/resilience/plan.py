@@ -80,6 +80,7 @@ class Plan(NamedTuple):
     crowd: Crowd | None
     max_tokens: Mapping[str, int]
     max_input_tokens: int | None
+    max_message_chars: int | None
     checks_window: bool
     pins: Mapping[str, tuple[str, ...]]
     routes: Mapping[str, tuple[Target, ...]]
@@ -138,6 +139,7 @@ def compile(policy: Policy) -> Plan:
         crowd=Crowd(crowd.limit, crowd.queue, crowd.wait) if (crowd := resilience.concurrency).limit else None,
         max_tokens=resilience.max_tokens,
         max_input_tokens=resilience.max_input_tokens,
+        max_message_chars=resilience.max_message_chars,
         checks_window=chosen.context_window,
         pins=resilience.pins,
         routes={

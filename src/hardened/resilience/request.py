@@ -13,7 +13,7 @@ from hardened.resilience.window import Size, measure
 from hardened.spend.maxima import max_output
 from hardened.spend.tokens import estimate_request
 from hardened.telemetry.record import CallRecord
-from hardened_instrumentation.calls import Call, Effect, Json
+from hardened_instrumentation.calls import Call, Effect, Json, RequestView
 
 
 def limit_output(call: Call, record: CallRecord) -> None:
@@ -34,17 +34,28 @@ def limit_output(call: Call, record: CallRecord) -> None:
 def check_input(call: Call, record: CallRecord) -> Generator[Effect[Any], Any, Size | None]:
     """The size of a request that may be too large for a model.
 
-    Raises `InputTooLong` if it has more tokens than the policy allows, or than any model that may be asked can take,
-    by estimate.
+    Raises `InputTooLong` if a message of the user has more characters than the policy allows, or the request more
+    tokens than it allows, or than any model that may be asked can take, by estimate.
     """
     plan, view = current(), record.request
     if view is None:
         return None
+    if plan.max_message_chars is not None:
+        _check("max_message_chars", _longest_message(view), plan.max_message_chars, call)
     if plan.max_input_tokens is not None:
-        tokens = estimate_request(view)
-        if tokens > plan.max_input_tokens:
-            raise as_sdk_error(InputTooLong, call.sdk)(tokens=tokens, limit=plan.max_input_tokens)
+        _check("max_input_tokens", estimate_request(view), plan.max_input_tokens, call)
     targets = (Target(PRIMARY, call.sdk), *plan.fallbacks(record.feature))
     if not plan.checks_window and len(targets) == 1:
         return None  # nobody else could take it, and the provider says so for nothing
     return (yield from measure(call, view, targets, by_estimate=plan.checks_window))
+
+
+def _check(setting: str, size: int, limit: int, call: Call) -> None:
+    if size > limit:
+        raise as_sdk_error(InputTooLong, call.sdk)(size=size, limit=limit, setting=setting)
+
+
+def _longest_message(view: RequestView) -> int:
+    """Characters of the longest message of the user, in all its texts together."""
+    said = (message["parts"] for message in view.messages if message["role"] == "user")
+    return max((sum(len(part["content"]) for part in parts if part.get("type") == "text") for parts in said), default=0)

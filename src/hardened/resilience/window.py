@@ -60,7 +60,7 @@ def measure(
     if len(known) < len(windows) or tokens <= max(known):
         return Size(tokens, windows)
     if by_estimate:
-        raise as_sdk_error(InputTooLong, call.sdk)(tokens=tokens, limit=max(known), setting="context_window")
+        raise as_sdk_error(InputTooLong, call.sdk)(size=tokens, limit=max(known), setting="context_window")
     return None  # the client's own service shall say so
 
 
