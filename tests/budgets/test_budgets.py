@@ -6,6 +6,8 @@ import asyncio
 import copy
 import gc
 import pickle
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -28,6 +30,13 @@ def test_nothing_is_counted_or_created_without_a_budget(configure: Configure, tm
     bench.ask()
     assert bench.counts() == {}
     assert not (tmp_path / ".hardened").exists()
+
+
+def test_who_has_no_budget_and_no_other_wire_does_not_pay_for_their_import(tmp_path: Path) -> None:
+    spared = {"hardened.spend.ledger", "hardened.store.amounts", "hardened.resilience.translation.pairs"}
+    code = f"import sys, hardened.auto; print(sorted({spared!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_call_is_charged_what_it_used(configure: Configure) -> None:
