@@ -23,6 +23,7 @@ from hardened_instrumentation.calls import (
     StreamWatcher,
     WireEvent,
 )
+from hardened_instrumentation.dropped import Reading, hold_weakly, keep, leave
 from hardened_instrumentation.framing import AwsEventStream, JsonLines, ServerSentEvents, dump_json, parse_json
 
 _UNPARSED = object()
@@ -107,6 +108,7 @@ class HttpReply:
 
     def _read_ahead(self, kind: int) -> Any:
         body = _wrap(self.response, Tap(_Nobody()))
+        hold_weakly(body, self.response)
         ahead = self.response.stream = _ahead(package_of(self.response.__class__))[kind](body)
         return ahead
 
@@ -316,9 +318,10 @@ def _bodies(package: ModuleType) -> tuple[Any, Any, Any]:
         def __iter__(self) -> Iterator[bytes]:
             passage = self.passage
             try:
-                for chunk in self.inner:
-                    if out := passage.feed(chunk):
-                        yield out
+                with Reading(self.inner) as pieces:
+                    for chunk in pieces:
+                        if out := passage.feed(chunk):
+                            yield out
                 if out := passage.end():
                     yield out
             except BaseException as error:
@@ -370,6 +373,11 @@ def _ahead(package: ModuleType) -> tuple[Any, Any]:
         def __init__(self, inner: Any) -> None:
             super().__init__(inner)
             self.rest = iter(inner)
+            keep(self.rest)
+
+        def __del__(self, leave: Callable[[Iterator[bytes]], None] = leave) -> None:
+            if "rest" in self.__dict__:
+                leave(self.rest)
 
         def more(self) -> bytes | None:
             chunk = next(self.rest, None)
