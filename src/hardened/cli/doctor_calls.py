@@ -97,7 +97,8 @@ def _targets(policy: Policy) -> Iterator[Finding]:
     for name, target in policy.targets.items():
         routes = sorted(feature for feature, names in policy.routes.items() if name in names)
         if not routes:
-            advice = "name it in routes, as in `routes: {default: [" + name + "]}`"
+            route = "`routes: {default: [" + name + "]}`"
+            advice = f"name it in routes, as in {route}, of a policy that HARDENED_POLICY names"
             yield Finding("targets", name, "warning", f"{_who(target)}; in no route, so nobody asks it", advice)
         else:
             yield Finding("targets", name, "ok", f"{_who(target)}; for {', '.join(routes)}")
