@@ -45,6 +45,7 @@ class _Limit:
         self._silence = silence
         self._until = until
         self._connection = response.extensions.get("network_stream")
+        self._read: Any = None  # what stands in the place of the connection's `read`
         self._shared = response.extensions.get("http_version") == b"HTTP/2"
 
     def left(self) -> float | None:
@@ -68,11 +69,16 @@ class _Limit:
         def read(max_bytes: int, timeout: float | None = None) -> bytes:
             return original(max_bytes, timeout=self._longest())
 
-        connection.read = read
+        connection.read = self._read = read
         try:
             yield
         finally:
-            del connection.read
+            self.off_connection()
+
+    def off_connection(self) -> None:
+        """Let the connection wait as before. It may carry another body already, with a limit of its own."""
+        if self._read is not None and self._connection.__dict__.get("read") is self._read:
+            del self._connection.read
 
     def _longest(self) -> float | None:
         return min((wait for wait in (self._silence, self.left()) if wait is not None), default=None)
@@ -101,6 +107,7 @@ def _bodies(package: ModuleType) -> tuple[Any, Any, Any]:
                     self.limit.tell()
 
         def close(self) -> None:
+            self.limit.off_connection()  # what reads may be closed later than the connection is used again
             self.inner.close()
 
     class AsyncBody(Body, package.AsyncByteStream):
