@@ -16,6 +16,7 @@ from types import ModuleType
 import wrapt
 
 from hardened_instrumentation.calls import Handler
+from hardened_instrumentation.dropped import Later, bodies
 from hardened_instrumentation.patches import Patches, SeamMissing
 from hardened_instrumentation.providers.base import Provider
 
@@ -63,7 +64,12 @@ class _Seam:
 
 
 def instrument(
-    handler: Handler, *, disable: Iterable[str] = (), also: Iterable[str] = (), native_spans: bool = False
+    handler: Handler,
+    *,
+    disable: Iterable[str] = (),
+    also: Iterable[str] = (),
+    native_spans: bool = False,
+    later: Later | None = None,
 ) -> None:
     """Hand every call of every known provider SDK to `handler`. Idempotent; a second call replaces the handler.
 
@@ -73,8 +79,11 @@ def instrument(
         also: names of further providers, which installed packages offer by entry points. One that cannot be loaded is
             logged and left out.
         native_spans: let SDKs that trace themselves go on doing so; the handler then makes no spans for them.
+        later: runs small work in the background, such as closing streams that were dropped; safe in a finaliser.
+            Without it they are closed with the next call.
     """
     _state.handler = handler
+    bodies.later = later
     _state.native_spans = native_spans
     left_alone, also = set(disable), tuple(also)
     _warn_of_unknown(left_alone - {*BUILT_IN, *also})

@@ -34,7 +34,7 @@ from hardened_instrumentation.calls import (
     Until,
     Work,
 )
-from hardened_instrumentation.dropped import close_dropped
+from hardened_instrumentation.dropped import bodies
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ class Exchange:
 
     def run(self, transmit: Callable[[Send], Any], desk: Desk) -> Any:
         """Drive the flow; `transmit` lets the SDK perform the request and returns the SDK's object."""
-        close_dropped()
+        bodies.close_dropped()
         self.send(None)
         while True:
             self._perform()
@@ -204,7 +204,7 @@ class Exchange:
 
     async def arun(self, transmit: Callable[[Send], Awaitable[Any]], desk: Desk) -> Any:
         """`run` for an async caller."""
-        close_dropped()
+        bodies.close_dropped()
         self.send(None)
         while True:
             await self._aperform()

@@ -23,7 +23,7 @@ from hardened_instrumentation.calls import (
     StreamWatcher,
     WireEvent,
 )
-from hardened_instrumentation.dropped import Reading, hold_weakly, keep, leave
+from hardened_instrumentation.dropped import Reading, bodies, hold_weakly
 from hardened_instrumentation.framing import AwsEventStream, JsonLines, ServerSentEvents, dump_json, parse_json
 
 _UNPARSED = object()
@@ -373,9 +373,9 @@ def _ahead(package: ModuleType) -> tuple[Any, Any]:
         def __init__(self, inner: Any) -> None:
             super().__init__(inner)
             self.rest = iter(inner)
-            keep(self.rest)
+            bodies.keep(self.rest)
 
-        def __del__(self, leave: Callable[[Iterator[bytes]], None] = leave) -> None:
+        def __del__(self, leave: Callable[[Iterator[bytes]], None] = bodies.leave) -> None:
             if "rest" in self.__dict__:
                 leave(self.rest)
 

@@ -11,6 +11,7 @@ from hardened.policy.schema import Policy
 from hardened.policy.summary import describe
 from hardened.telemetry import scrub
 from hardened.telemetry.faults import report
+from hardened.worker import worker
 
 _log = logging.getLogger("hardened")
 _instrumented = False
@@ -50,7 +51,7 @@ def uninstrument(*, scrub: bool = False) -> None:
 def _apply(policy: Policy) -> None:
     native_spans = policy.telemetry.native_spans == "keep"
     hardened_instrumentation.instrument(
-        handle, disable=policy.disable, also=policy.providers, native_spans=native_spans
+        handle, disable=policy.disable, also=policy.providers, native_spans=native_spans, later=worker.post
     )
 
 

@@ -15,7 +15,8 @@ from shapes import ASK, CLAUDE, MODEL
 from traces import Configure
 
 from hardened.testing import FakeProvider
-from hardened_instrumentation import dropped
+from hardened.worker import worker
+from hardened_instrumentation.dropped import bodies
 
 CLIENTS: dict[str, Callable[[FakeProvider], Any]] = {
     "openai": lambda provider: openai.OpenAI(base_url=provider.openai_base_url, api_key="test"),
@@ -50,6 +51,6 @@ def test_the_collector_closes_no_connection(sdk: str, read: int, provider: FakeP
         assert over.wait(30), "the collector waits for the lock of the pool"
         assert len(list(begin(client))) > 1
         gc.collect()
-        dropped.close_dropped()
-        assert not dropped._begun
+        assert worker.flush(30)
+        assert not len(bodies)
         assert not client._client._transport._pool.connections[1:], "the connection of the first was never closed"
